@@ -1,0 +1,136 @@
+# `make help` lists what there is. Everything is installed into .venv and node_modules; nothing outside this directory
+# is written, except Chromium, which `make test` installs by apt where it is missing.
+
+PYTHON ?= python3.11
+PORT ?= 8888
+IP ?= localhost
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+NODE := jupyter_ext/labextension
+BUILT := jupyter_ext/progress_kit_jupyter/labextension/package.json
+LINK := $(VENV)/share/jupyter/labextensions/progress-kit
+
+# Directories are listed too: their time changes when a file is removed.
+NODE_SOURCES := $(shell find $(addprefix $(NODE)/,src style schema) 2>/dev/null) \
+	$(wildcard $(addprefix $(NODE)/,package.json package-lock.json tsconfig.json .npmrc))
+PACKAGING := pyproject.toml hatch_build.py $(shell find jupyter_ext/jupyter-config -type f)
+
+PURE_TESTS := $(addprefix tests/,client complexity eta hub model protocol publisher)
+PURE_ROOMS := progress_kit/complexity.py,progress_kit/*/session.py,progress_kit/eta/*,progress_kit/hub/*
+PURE_ROOMS := $(PURE_ROOMS),progress_kit/model/*,progress_kit/protocol/*
+
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(NODE) --no-fund --no-audit --no-update-notifier
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NO_BROWSER = $(if $(filter Darwin,$(shell uname)),,$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser))
+ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# ---------------------------------------------------------------- what people use
+
+.PHONY: lab
+lab: $(STAMPS)/lab $(BUILT) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
+	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) $(NO_BROWSER) $(ALLOW_ROOT) notebooks/quickstart.ipynb
+
+.PHONY: test
+test: lint vitest chromium ## everything: lint, types, all tests, in a browser and from the wheel too
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: lint vitest ## what should pass before each commit, in under 2 minutes
+	$(BIN)/python -m pytest -m "not browser and not slow"
+
+.PHONY: coverage
+coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be complete
+	$(BIN)/python -m coverage run -m pytest -m "not browser and not slow" $(wildcard $(PURE_TESTS))
+	$(BIN)/python -m coverage report --fail-under=100 --include='$(PURE_ROOMS)'
+
+.PHONY: bench
+bench: $(STAMPS)/dev $(BUILT) chromium ## the figures of the benchmarks, side by side
+	unset PYTHONDONTWRITEBYTECODE; for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file; done
+
+.PHONY: format
+format: $(STAMPS)/dev $(STAMPS)/node ## let the formatters have their way
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+	$(NPM) run --silent lint
+
+.PHONY: generate
+generate: $(STAMPS)/dev $(STAMPS)/node ## write the JSON Schema of the wire and the TypeScript types anew
+	$(BIN)/python -m progress_kit.protocol.schema
+	$(NPM) run --silent types
+
+.PHONY: clean
+clean: ## remove what was built, keep what was installed
+	rm -rf build dist $(NODE)/lib $(NODE)/*.tsbuildinfo $(dir $(BUILT)) .coverage* htmlcov
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find progress_kit jupyter_ext tests notebooks -name node_modules -prune -o \
+		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## remove what was installed too
+	rm -rf $(VENV) $(NODE)/node_modules
+
+# ---------------------------------------------------------------- the parts of check and test
+
+.PHONY: lint
+lint: lint-python lint-typescript
+
+.PHONY: lint-python
+lint-python: $(STAMPS)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: lint-typescript
+lint-typescript: $(STAMPS)/dev $(BUILT)
+	$(NPM) run --silent types:check
+	$(NPM) run --silent typecheck
+	$(NPM) run --silent lint:check
+
+.PHONY: vitest
+vitest: $(STAMPS)/node
+	$(NPM) run --silent test
+
+# ---------------------------------------------------------------- what they install and build
+
+$(STAMPS)/venv:
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/lab: $(STAMPS)/venv $(PACKAGING)
+	$(PIP_INSTALL) --editable '.[all,notebooks]' 'jupyter_builder>=1.0'
+	mkdir -p $(dir $(LINK)) && rm -rf $(LINK) && ln -s "$(CURDIR)/$(dir $(BUILT))" $(LINK)
+	# Nothing is fetched from outside at the start, and nobody is asked about news.
+	$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements >/dev/null
+	touch $@
+
+$(STAMPS)/dev: $(STAMPS)/lab
+	$(PIP_INSTALL) --editable '.[dev]'
+	touch $@
+
+$(STAMPS)/node: $(STAMPS)/venv $(wildcard $(NODE)/package-lock.json)
+	$(NPM) ci
+	touch $@
+
+$(BUILT): $(STAMPS)/lab $(STAMPS)/node $(NODE_SOURCES)
+	$(NPM) run --silent build:prod
+	touch $@
+
+.PHONY: chromium
+chromium:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+		SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium; \
+	fi
