@@ -1,0 +1,188 @@
+"""Every message of the wire, version 1; each is a JSON object whose `type` names it."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct, field
+
+from progress_kit.model import Action, Id, Label, OperationState, Snapshot
+
+ErrorCode = Literal[
+    "bad_request",
+    "unauthenticated",
+    "forbidden",
+    "not_found",
+    "too_large",
+    "rate",
+    "limit",
+    "stale_seq",
+    "terminal",
+    "storage",
+    "unsupported",
+]
+Scope = Literal["publish", "subscribe", "command"]
+Token = Annotated[str, Meta(max_length=2_048)]
+Text = Annotated[str, Meta(max_length=200)]
+Rate = Annotated[float, Meta(gt=0, le=60)]
+Revision = Annotated[int, Meta(ge=0)]
+
+
+class PublisherInfo(Struct, frozen=True, kw_only=True):
+    """Says that a connection publishes, and for which session (one life of one process)."""
+
+    session: Id
+
+
+class ResumePoint(Struct, frozen=True, kw_only=True):
+    """What a subscriber already has: everything up to `revision` of the hub's life `epoch`."""
+
+    epoch: Id
+    revision: Revision
+
+
+class Filter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which operations a subscription wants; None means any. `history` adds those that are no longer live."""
+
+    operations: Annotated[tuple[Id, ...], Meta(max_length=1_000)] | None = None
+    kinds: Annotated[tuple[Label, ...], Meta(max_length=100)] | None = None
+    notebook: Annotated[str, Meta(max_length=4_096)] | None = None
+    states: Annotated[tuple[OperationState, ...], Meta(max_length=6)] | None = None
+    history: bool = False
+
+
+class Hello(Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
+    """The first frame of every client. `client` is ``name/version``."""
+
+    token: Token
+    client: Text
+    publisher: PublisherInfo | None = None
+
+
+class Publish(Struct, frozen=True, kw_only=True, tag_field="type", tag="publish"):
+    """Snapshots of a publisher's operations; idempotent by (session, operation, seq)."""
+
+    operations: tuple[Snapshot, ...]
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True, tag_field="type", tag="heartbeat"):
+    """Renews the leases of all open operations of this publisher."""
+
+
+class Subscribe(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="subscribe"):
+    """Asks for the operations that match `filter`, from `resume` on where that is still possible."""
+
+    id: Id
+    filter: Filter = field(default_factory=Filter)
+    max_rate_hz: Rate | None = None
+    resume: ResumePoint | None = None
+
+
+class Unsubscribe(Struct, frozen=True, kw_only=True, tag_field="type", tag="unsubscribe"):
+    """Ends one subscription."""
+
+    id: Id
+
+
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="command"):
+    """Asks an operation to do something; the hub forwards it to the publisher with `by`, the asker's `sub`."""
+
+    request: Id
+    operation: Id
+    action: Action
+    reason: Text | None = None
+    by: Label | None = None
+
+
+class CommandResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="command_result"):
+    """Whether a command was accepted; the operation's state tells the rest."""
+
+    request: Id
+    ok: bool
+    error: Text | None = None
+
+
+class Refresh(Struct, frozen=True, kw_only=True, tag_field="type", tag="refresh"):
+    """A newer token of the same subject; the connection lives on with its scopes."""
+
+    token: Token
+
+
+class Ping(Struct, frozen=True, kw_only=True, tag_field="type", tag="ping"):
+    """Asks the peer for a sign of life (browsers cannot send WebSocket pings)."""
+
+
+class Pong(Struct, frozen=True, kw_only=True, tag_field="type", tag="pong"):
+    """Answers a ping."""
+
+
+class Welcome(Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
+    """The hub's answer to `hello`. `known` (to publishers only): the last `seq` of each operation of the session."""
+
+    epoch: Id
+    revision: Revision
+    now: float
+    user: Label
+    scopes: tuple[Scope, ...]
+    token_expires_in_s: float
+    lease_s: float
+    ping_s: float
+    limits: dict[str, float]
+    known: dict[Id, int] | None = None
+
+
+class Ack(Struct, frozen=True, kw_only=True, tag_field="type", tag="ack"):
+    """Which terminal snapshots are stored: operation → seq."""
+
+    durable: dict[Id, int]
+
+
+class State(Struct, frozen=True, kw_only=True, tag_field="type", tag="state"):
+    """What changed for one subscription. The view is swapped when `more` is false; `reset` empties it first."""
+
+    subscription: Id
+    epoch: Id
+    revision: Revision
+    now: float
+    reset: bool
+    more: bool
+    operations: tuple[Snapshot, ...]
+    removed: tuple[Id, ...]
+
+
+class EncodedState(Struct, frozen=True, kw_only=True, tag_field="type", tag="state"):
+    """`State` as the hub builds it, from snapshots that were encoded once for all subscribers."""
+
+    subscription: str
+    epoch: str
+    revision: int
+    now: float
+    reset: bool
+    more: bool
+    operations: list[Raw]
+    removed: list[str]
+
+
+class Bookmark(Struct, frozen=True, kw_only=True, tag_field="type", tag="bookmark"):
+    """Nothing changed up to `revision`: an idle subscriber's resume point stays valid."""
+
+    epoch: Id
+    revision: Revision
+    now: float
+
+
+class Expiring(Struct, frozen=True, kw_only=True, tag_field="type", tag="expiring"):
+    """The connection's token expires in `in_s` seconds; send `refresh`."""
+
+    in_s: float
+
+
+class Error(Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Something was refused. Never echoes input or tokens."""
+
+    code: ErrorCode
+    message: Text
+    request: Id | None = None
+    retry_after_s: float | None = None
+
+
+ClientMessage = Hello | Publish | Heartbeat | Subscribe | Unsubscribe | Command | CommandResult | Refresh | Ping | Pong
+HubMessage = Welcome | Ack | State | Bookmark | Command | CommandResult | Expiring | Error | Ping | Pong

@@ -1,0 +1,83 @@
+"""The only module that reads the environment. Every setting carries its unit in its name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from progress_kit.errors import InvalidValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process is told from outside, with the defaults.
+
+    Numbers come from ``PROGRESS_KIT_<NAME IN CAPITALS>``, for example ``PROGRESS_KIT_SAMPLE_RATE_HZ=5``.
+    """
+
+    enabled: bool = True
+    """``PROGRESS_KIT=off`` switches everything off: no thread, no output, no connection."""
+    hub_url: str | None = None
+    """``PROGRESS_KIT_HUB_URL``: the hub to use instead of a discovered one."""
+    token: str | None = None
+    """``PROGRESS_KIT_TOKEN``: the token for `hub_url`."""
+    connection_file: Path | None = None
+    """``PROGRESS_KIT_CONNECTION_FILE``: the hub's connection file; the server extension sets it for its kernels."""
+    sample_rate_hz: float = 10.0
+    """How often the publisher samples the counters, 0.1 to 50."""
+    announce_after_s: float = 0.5
+    """An operation that ends well before this age is neither shown, sent nor stored."""
+    exit_flush_s: float = 2.0
+    """How long the interpreter's exit may wait for the last states to be sent."""
+    connect_timeout_s: float = 5.0
+    """How long one attempt to reach the hub may take."""
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{f.name}={'…' if f.name == 'token' and self.token else getattr(self, f.name)!r}" for f in fields(self)
+        )
+        return f"Settings({', '.join(shown)})"
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "sample_rate_hz": (0.1, 50.0),
+    "announce_after_s": (0.0, 60.0),
+    "exit_flush_s": (0.0, 60.0),
+    "connect_timeout_s": (0.1, 60.0),
+}
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of `environ` (default: the process's environment).
+
+    Raises `InvalidValueError` for a number that is none or out of its bounds.
+    """
+    env = os.environ if environ is None else environ
+    connection_file = env.get("PROGRESS_KIT_CONNECTION_FILE")
+    return Settings(
+        enabled=env.get("PROGRESS_KIT", "on").strip().lower() not in {"off", "0", "false", "no"},
+        hub_url=env.get("PROGRESS_KIT_HUB_URL") or None,
+        token=env.get("PROGRESS_KIT_TOKEN") or None,
+        connection_file=Path(connection_file) if connection_file else None,
+        sample_rate_hz=_number(env, "sample_rate_hz"),
+        announce_after_s=_number(env, "announce_after_s"),
+        exit_flush_s=_number(env, "exit_flush_s"),
+        connect_timeout_s=_number(env, "connect_timeout_s"),
+    )
+
+
+def _number(env: Mapping[str, str], name: str) -> float:
+    variable = f"PROGRESS_KIT_{name.upper()}"
+    default: float = getattr(Settings(), name)
+    text = env.get(variable)
+    if text is None:
+        return default
+    low, high = _BOUNDS[name]
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:  # also refuses NaN
+        message = f"{variable}={text!r} is not a number from {low:g} to {high:g}; unset it to use {default:g}"
+        raise InvalidValueError(message)
+    return value
