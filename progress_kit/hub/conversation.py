@@ -1,0 +1,253 @@
+"""What one connection may say, and what the hub does about it."""
+
+from typing import Final
+
+from progress_kit.errors import ProtocolError
+from progress_kit.hub.commands import Commands
+from progress_kit.hub.events import Now
+from progress_kit.hub.outbox import Outbox
+from progress_kit.hub.peers import Peer, Subscription, may_see
+from progress_kit.hub.publications import Publications
+from progress_kit.hub.registry import Registry
+from progress_kit.hub.tokens import Claims, TokenAuthority
+from progress_kit.model import Snapshot, is_terminal
+from progress_kit.protocol import Limits, decode_client
+from progress_kit.protocol.limits import HELLO_BYTES
+from progress_kit.protocol.messages import (
+    Ack,
+    ClientMessage,
+    Command,
+    CommandResult,
+    Error,
+    Heartbeat,
+    Hello,
+    Ping,
+    Pong,
+    Publish,
+    Refresh,
+    Subscribe,
+    Unsubscribe,
+    Welcome,
+)
+
+DEFAULT_RATE_HZ: Final = 20.0
+RATE_WARNING_S: Final = 1.0
+FLOOD_S: Final = 10.0
+
+
+class Conversation:
+    """Handles the frames of all connections; each connection's memory is its `Peer`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the hub that a message can reach
+        self,
+        epoch: str,
+        limits: Limits,
+        authority: TokenAuthority,
+        outbox: Outbox,
+        registry: Registry,
+        publications: Publications,
+        commands: Commands,
+    ) -> None:
+        self._epoch = epoch
+        self._limits = limits
+        self._authority = authority
+        self._outbox = outbox
+        self._registry = registry
+        self._publications = publications
+        self._commands = commands
+
+    def receive(self, peer: Peer, frame: str | bytes, now: Now) -> None:
+        """Take in one frame of one connection."""
+        try:
+            message = decode_client(frame, limit=self._limits.frame_bytes if peer.claims else HELLO_BYTES)
+        except ProtocolError as error:
+            self._outbox.refuse(peer, error, now)
+            if peer.claims is None or error.code == "bad_request":
+                self._outbox.close(peer, 4400, "malformed frame")
+            return
+        if peer.claims is None:
+            if isinstance(message, Hello):
+                self._hello(peer, message, now)
+            else:
+                self._outbox.close(peer, 4400, "the first frame must be hello")
+            return
+        try:
+            if self._within_rate(peer, message, now):
+                self._dispatch(peer, peer.claims, message, now)
+        except ProtocolError as error:
+            self._outbox.refuse(peer, error, now, request=getattr(message, "request", None))
+
+    def _hello(self, peer: Peer, hello: Hello, now: Now) -> None:
+        try:
+            claims = self._authority.verify(hello.token, now.wall)
+        except ProtocolError as error:
+            self._outbox.refuse(peer, error, now)
+            self._outbox.close(peer, 4401, "token missing, invalid or expired")
+            return
+        publishes = hello.publisher is not None
+        if publishes and ("publish" not in claims.scopes or claims.op or claims.nb or peer.has_origin):
+            self._outbox.close(peer, 4403, "this connection may not publish")
+            return
+        same = [other for other in self._outbox.peers.values() if other.claims and other.claims.sub == claims.sub]
+        most = self._limits.publishers_per_user if publishes else self._limits.subscribers_per_user
+        if sum((other.session is not None) == publishes for other in same) >= most:
+            self._outbox.close(peer, 4429, "too many connections of this user")
+            return
+        peer.claims = claims
+        if hello.publisher is not None:
+            self._begin_session(peer, claims.sub, hello.publisher.session, now)
+        numbers = {name: float(getattr(self._limits, name)) for name in Limits.__struct_fields__}
+        welcome = Welcome(
+            epoch=self._epoch,
+            revision=self._registry.revision,
+            now=now.wall,
+            user=claims.sub,
+            scopes=tuple(sorted(claims.scopes)),
+            token_expires_in_s=max(0.0, claims.exp - now.wall),
+            lease_s=self._limits.lease_s,
+            ping_s=self._limits.ping_s,
+            limits=numbers,
+            known=None if peer.session is None else self._publications.known(peer.session),
+        )
+        self._outbox.send(peer.conn, welcome, now)
+        if peer.session is not None:
+            self._acknowledge_all(peer, now)
+
+    def _begin_session(self, peer: Peer, owner: str, session_id: str, now: Now) -> None:
+        session = self._publications.session(owner, session_id, now)
+        if session.conn is not None:
+            self._outbox.close(self._outbox.peers[session.conn], 4409, "session taken over by a newer connection")
+        session.conn = peer.conn
+        peer.session = session
+        self._publications.renew(session, now)
+
+    def _acknowledge_all(self, peer: Peer, now: Now) -> None:
+        """Tell a returning publisher what was stored while it was away."""
+        if peer.session is None:
+            return
+        known = self._publications.known(peer.session)
+        ended = (entry for entry in map(self._registry.get, known) if entry is not None and entry.terminal)
+        durable = {entry.id: entry.snapshot.seq for entry in ended if entry.hub.stored}
+        if durable:
+            self._outbox.send(peer.conn, Ack(durable=durable), now)
+
+    def _within_rate(self, peer: Peer, message: ClientMessage, now: Now) -> bool:
+        """Spend one message of the peer's budget. Ends are never dropped; a flood closes the connection."""
+        passed = now.monotonic - peer.refilled
+        peer.tokens = min(self._limits.burst_messages, peer.tokens + passed * self._limits.messages_per_s) - 1
+        peer.refilled = now.monotonic
+        if peer.tokens >= 0:
+            return True
+        if peer.tokens < -FLOOD_S * self._limits.messages_per_s:
+            self._outbox.close(peer, 4429, "too many messages")
+            return False
+        if peer.rate_warned is None or now.monotonic - peer.rate_warned >= RATE_WARNING_S:
+            peer.rate_warned = now.monotonic
+            retry = -peer.tokens / self._limits.messages_per_s
+            text = f"more than {self._limits.messages_per_s:g} messages per second; running states are dropped"
+            self._outbox.send(peer.conn, Error(code="rate", message=text, retry_after_s=retry), now)
+        if isinstance(message, Publish) and peer.session is not None:
+            self._publish(peer, tuple(item for item in message.operations if is_terminal(item.state)), now)
+        return False
+
+    def _dispatch(  # noqa: C901 - a flat table, one row per message type
+        self, peer: Peer, claims: Claims, message: ClientMessage, now: Now
+    ) -> None:
+        match message:
+            case Publish():
+                self._publish(peer, message.operations, now)
+            case Heartbeat():
+                if peer.session is None:
+                    raise ProtocolError("forbidden", "this connection does not publish")
+                self._publications.renew(peer.session, now)
+            case Subscribe():
+                self._subscribe(peer, claims, message)
+            case Unsubscribe():
+                peer.subscriptions.pop(message.id, None)
+            case Command():
+                self._command(peer, claims, message, now)
+            case CommandResult():
+                self._command_result(peer, message, now)
+            case Refresh():
+                self._refresh(peer, claims, message.token, now)
+            case Ping():
+                self._outbox.send(peer.conn, Pong(), now)
+            case Pong():
+                pass
+            case Hello():
+                raise ProtocolError("bad_request", "hello is sent once, as the first frame")
+
+    def _publish(self, peer: Peer, operations: tuple[Snapshot, ...], now: Now) -> None:
+        session = peer.session
+        if session is None:
+            raise ProtocolError("forbidden", "this connection does not publish")
+        self._publications.renew(session, now)
+        durable: dict[str, int] = {}
+        for snapshot in operations:
+            before = self._registry.get(snapshot.id)
+            try:
+                entry = self._publications.accept(session, snapshot, now)
+            except ProtocolError as error:
+                self._outbox.refuse(peer, error, now)
+                continue
+            if entry is None:
+                # Said before; if its end is stored already, the acknowledgement was lost on the way.
+                if before is not None and before.terminal and before.hub.stored:
+                    durable[before.id] = before.snapshot.seq
+                continue
+            persist = self._publications.persist(entry, before, now)
+            if persist is not None:
+                self._outbox.add(persist)
+        if durable:
+            self._outbox.send(peer.conn, Ack(durable=durable), now)
+
+    def _subscribe(self, peer: Peer, claims: Claims, message: Subscribe) -> None:
+        if "subscribe" not in claims.scopes:
+            raise ProtocolError("forbidden", "this token has no scope `subscribe`")
+        if message.filter.history:
+            raise ProtocolError("unsupported", "a subscription covers live operations; read older ones by GET history")
+        if message.id not in peer.subscriptions and len(peer.subscriptions) >= self._limits.subscriptions:
+            raise ProtocolError("limit", f"a connection may have {self._limits.subscriptions} subscriptions")
+        subscription = Subscription(
+            id=message.id, filter=message.filter, interval_s=1.0 / (message.max_rate_hz or DEFAULT_RATE_HZ)
+        )
+        resume = message.resume
+        if resume is not None and resume.epoch == self._epoch and self._registry.covers(resume.revision):
+            subscription.revision = resume.revision
+            subscription.fresh = False
+            subscription.reset = False
+        peer.subscriptions[message.id] = subscription
+
+    def _command(self, peer: Peer, claims: Claims, message: Command, now: Now) -> None:
+        if "command" not in claims.scopes:
+            raise ProtocolError("forbidden", "this token has no scope `command`")
+        entry = self._registry.get(message.operation)
+        if entry is None or not may_see(claims, entry):
+            raise ProtocolError("not_found", "there is no such live operation")
+        session = self._publications.of_entry(entry)
+        try:
+            command = self._commands.forward(message, entry, session, peer.conn, claims.sub, now)
+        except ProtocolError as error:
+            self._outbox.send(peer.conn, CommandResult(request=message.request, ok=False, error=error.message), now)
+            return
+        self._outbox.send(None if session is None else session.conn, command, now)
+
+    def _command_result(self, peer: Peer, message: CommandResult, now: Now) -> None:
+        if peer.session is None:
+            raise ProtocolError("forbidden", "this connection does not publish")
+        answer = self._commands.answer(message, peer.session)
+        if answer is not None:
+            self._outbox.send(*answer, now)
+
+    def _refresh(self, peer: Peer, claims: Claims, token: str, now: Now) -> None:
+        fresh = self._authority.verify(token, now.wall)
+        if fresh.sub != claims.sub:
+            self._outbox.close(peer, 4403, "a refreshed token must have the same subject")
+            return
+        if peer.session is not None and ("publish" not in fresh.scopes or fresh.op or fresh.nb):
+            self._outbox.close(peer, 4403, "the refreshed token may not publish")
+            return
+        if "subscribe" not in fresh.scopes:
+            peer.subscriptions.clear()
+        peer.claims = fresh
+        peer.expiry_warned = False

@@ -1,0 +1,181 @@
+"""The publishers' side of the hub: sessions and their leases, what a snapshot may change, and when it is stored."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from progress_kit.errors import ProtocolError
+from progress_kit.hub.events import Now, Persist
+from progress_kit.hub.peers import Session
+from progress_kit.hub.registry import Entry, Registry
+from progress_kit.model import HubInfo, Snapshot, StoredOperation, is_terminal
+from progress_kit.protocol import Limits, encode
+from progress_kit.protocol.limits import SNAPSHOT_BYTES
+
+PERSIST_EVERY_S: Final = 5.0
+
+
+class Publications:
+    """All operations by the sessions that publish them."""
+
+    def __init__(self, hub_id: str, registry: Registry, limits: Limits) -> None:
+        self._hub_id = hub_id
+        self._registry = registry
+        self._limits = limits
+        self._sessions: dict[tuple[str, str], Session] = {}
+
+    def session(self, owner: str, session_id: str, now: Now) -> Session:
+        """Return the session, a new one if it is not known; this is a sign of life."""
+        session = self._sessions.get((owner, session_id))
+        if session is None:
+            session = self._sessions[owner, session_id] = Session(owner, session_id, now.monotonic)
+        return session
+
+    def of_entry(self, entry: Entry) -> Session | None:
+        """Return the session that publishes this operation."""
+        return None if entry.session is None else self._sessions.get((entry.hub.owner, entry.session))
+
+    def known(self, session: Session) -> dict[str, int]:
+        """Return operation → seq of everything the hub has of this session, ended or not."""
+        return {
+            entry.id: entry.snapshot.seq
+            for entry in self._registry.entries()
+            if entry.session == session.id and entry.hub.owner == session.owner
+        }
+
+    def accept(self, session: Session, snapshot: Snapshot, now: Now) -> Entry | None:
+        """Take in one snapshot. Return the changed entry; None if it says nothing new.
+
+        Raises `ProtocolError` (``forbidden``, ``terminal``, ``limit``, ``too_large``) and changes nothing then.
+        """
+        old = self._registry.get(snapshot.id)
+        if old is not None and (old.hub.owner != session.owner or old.session != session.id):
+            raise ProtocolError("forbidden", "this operation belongs to another session")
+        if old is not None and snapshot.seq <= old.snapshot.seq:
+            return None
+        if old is not None and old.terminal:
+            raise ProtocolError("terminal", "this operation has ended; an end is final")
+        if old is None:
+            self._make_room(session)
+        hub = HubInfo(
+            lease="ok",
+            first_seen_at=now.wall if old is None else old.hub.first_seen_at,
+            changed_at=now.wall,
+            via="websocket",
+            owner=session.owner,
+            stored=False,
+        )
+        full = msgspec.structs.replace(snapshot, hub=hub)
+        encoded = encode(full)
+        if len(encoded) > SNAPSHOT_BYTES + len(encode(hub)):
+            message = f"one snapshot may have {SNAPSHOT_BYTES} bytes; list fewer tasks and counters"
+            raise ProtocolError("too_large", message)
+        entry = self._registry.put(full, encoded, session.id, now.monotonic)
+        if entry.terminal:
+            session.open.discard(entry.id)
+        else:
+            session.open.add(entry.id)
+        return entry
+
+    def _make_room(self, session: Session) -> None:
+        if len(session.open) >= self._limits.open_per_publisher:
+            message = f"{self._limits.open_per_publisher} operations of this publisher are open; end some first"
+            raise ProtocolError("limit", message)
+        if len(self._registry) < self._limits.operations_per_user:
+            return
+        mine = [entry for entry in self._registry.entries() if entry.hub.owner == session.owner]
+        if len(mine) < self._limits.operations_per_user:
+            return
+        # What has ended and is stored stays in the history, so that the oldest of it makes room.
+        for entry in mine:
+            if entry.terminal and entry.hub.stored:
+                self._registry.remove(entry)
+                return
+        message = f"{self._limits.operations_per_user} operations of this user are live; end some first"
+        raise ProtocolError("limit", message)
+
+    def renew(self, session: Session, now: Now) -> None:
+        """A sign of life: all open operations of the session are alive again."""
+        overdue = now.monotonic - session.last_sign >= self._limits.lease_s / 2
+        session.last_sign = now.monotonic
+        if overdue:
+            for entry in self._open(session):
+                if entry.hub.lease != "ok":
+                    self._registry.amend(entry, lease="ok")
+
+    def check_leases(self, now: Now) -> Iterator[Entry]:
+        """Mark operations whose publisher is silent; yield those that have just been lost."""
+        for session in list(self._sessions.values()):
+            silent = now.monotonic - session.last_sign
+            if silent >= self._limits.lease_s:
+                for entry in self._open(session):
+                    if entry.hub.lease != "lost":
+                        yield self._registry.amend(entry, lease="lost")
+            elif silent >= self._limits.lease_s / 2:
+                for entry in self._open(session):
+                    if entry.hub.lease == "ok":
+                        self._registry.amend(entry, lease="stale")
+
+    def expire(self, now: Now) -> None:
+        """Take what ended or was lost long ago out of the live operations; it stays in the history."""
+        for entry in self._registry.entries():
+            if now.monotonic - entry.changed < self._limits.recent_s:
+                break  # entries are in the order of change
+            if entry.terminal or entry.hub.lease == "lost":
+                session = self.of_entry(entry)
+                if session is not None:
+                    session.open.discard(entry.id)
+                self._registry.remove(entry)
+        for key, session in list(self._sessions.items()):
+            if session.conn is None and not session.open and now.monotonic - session.last_sign > self._limits.recent_s:
+                del self._sessions[key]
+
+    def restore(self, row: StoredOperation, snapshot: Snapshot, now: Now) -> None:
+        """Take in a row that an earlier life of the hub stored: alive until shown otherwise, but without a sign yet."""
+        hub = snapshot.hub or HubInfo(owner=row.owner, first_seen_at=row.changed_at, changed_at=row.changed_at)
+        terminal = is_terminal(snapshot.state)
+        hub = msgspec.structs.replace(hub, lease="ok" if terminal else "stale", stored=True)
+        age = min(max(0.0, now.wall - row.changed_at), self._limits.recent_s) if terminal else 0.0
+        full = msgspec.structs.replace(snapshot, hub=hub)
+        self._registry.put(full, encode(full), row.session, now.monotonic - age)
+        if row.session is not None and not terminal:
+            # Half the lease has passed in silence: the rest of it is the publisher's to come back in.
+            session = self.session(row.owner, row.session, now)
+            session.last_sign = now.monotonic - self._limits.lease_s / 2
+            session.open.add(snapshot.id)
+
+    def persist(self, entry: Entry, before: Entry | None, now: Now) -> Persist | None:
+        """Decide whether this is stored now: first sights, ends and new states or stages are, counts are thinned."""
+        worth = (
+            before is None
+            or before.snapshot.state != entry.snapshot.state
+            or before.snapshot.stage != entry.snapshot.stage
+            or entry.hub.lease == "lost"
+            or entry.persisted is None
+            or now.monotonic - entry.persisted >= PERSIST_EVERY_S
+        )
+        if not worth:
+            return None
+        entry.persisted = now.monotonic
+        return Persist(self.row(entry))
+
+    def row(self, entry: Entry) -> StoredOperation:
+        """Return what the store keeps of an operation."""
+        return StoredOperation(
+            id=entry.id,
+            hub_id=self._hub_id,
+            owner=entry.hub.owner,
+            session=entry.session,
+            kind=entry.snapshot.kind,
+            state=entry.snapshot.state,
+            seq=entry.snapshot.seq,
+            changed_at=entry.hub.changed_at,
+            ended_at=entry.hub.changed_at if entry.terminal else None,
+            lease=entry.hub.lease,
+            snapshot=bytes(entry.encoded),
+        )
+
+    def _open(self, session: Session) -> list[Entry]:
+        found = (self._registry.get(operation) for operation in list(session.open))
+        return [entry for entry in found if entry is not None]

@@ -1,0 +1,188 @@
+"""Which tokens are believed, and who may have which."""
+
+import base64
+import json
+from collections.abc import Iterable
+
+import jwt
+import pytest
+
+from progress_kit.errors import ProtocolError
+from progress_kit.hub import Claims, ConnectionSecret, Login, TokenAuthority
+from progress_kit.protocol.messages import Scope
+from progress_kit.protocol.rest import TokenRequest, TokenResponse
+
+KEY = b"k" * 32
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+
+GOOD: dict[str, object] = {
+    "iss": "progress-kit",
+    "aud": "progress-kit",
+    "sub": "local",
+    "scope": "publish subscribe",
+    "op": None,
+    "nb": None,
+    "iat": NOW,
+    "auth_time": NOW,
+    "exp": NOW + 300,
+    "jti": "t_1",
+}
+
+
+@pytest.fixture
+def authority() -> TokenAuthority:
+    """Return an authority with a known key."""
+    return TokenAuthority(KEY)
+
+
+def sign(claims: dict[str, object], *, typ: str = "pk+jwt", key: bytes = KEY, alg: str = "HS256") -> str:
+    """Return a signed token."""
+    return jwt.encode(claims, key, algorithm=alg, headers={"typ": typ})
+
+
+def without(name: str) -> dict[str, object]:
+    """Return good claims but one."""
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def unsigned() -> str:
+    """Return a token of algorithm none."""
+    parts = [{"alg": "none", "typ": "pk+jwt"}, GOOD]
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+
+
+def test_a_good_token_says_who_and_what(authority: TokenAuthority) -> None:
+    """All claims come back checked."""
+    claims = authority.verify(sign(GOOD), NOW)
+    assert claims.scopes == frozenset({"publish", "subscribe"})
+    assert (claims.sub, claims.op, claims.exp) == ("local", None, NOW + 300)
+
+
+def forged() -> Iterable[tuple[str, str]]:
+    """Yield forged tokens by what is wrong with them."""
+    for name in GOOD:
+        yield f"without {name}", sign(without(name))
+    for name, value in [
+        ("iss", "other"),
+        ("aud", "other"),
+        ("aud", ["progress-kit", "other"]),
+        ("sub", ""),
+        ("sub", 7),
+        ("scope", ""),
+        ("scope", "publish admin"),
+        ("op", "not an id"),
+        ("nb", ""),
+        ("iat", "now"),
+        ("iat", NOW + 3_600),
+        ("exp", NOW - 31),
+        ("exp", NOW + 366 * DAY),
+        ("exp", True),
+        ("auth_time", NOW + 1),
+        ("jti", ""),
+        ("admin", True),
+        ("nbf", NOW + 3_600),
+    ]:
+        yield f"{name}={value!r}", sign({**GOOD, name: value})
+    yield "another type", sign(GOOD, typ="JWT")
+    yield "another key", sign(GOOD, key=b"x" * 32)
+    yield "another algorithm", sign(GOOD, key=KEY * 2, alg="HS512")
+    yield "no signature", unsigned()
+    yield "empty", ""
+    yield "long", sign({**GOOD, "scope": "publish " * 20_000})
+    yield "not ASCII", sign(GOOD) + "ü"
+    yield "key id", jwt.encode(GOOD, KEY, algorithm="HS256", headers={"typ": "pk+jwt", "kid": "../../etc/passwd"})
+
+
+@pytest.mark.parametrize("token", [pytest.param(token, id=name) for name, token in forged()])
+def test_a_forged_token_is_refused_without_saying_why(authority: TokenAuthority, token: str) -> None:
+    """Every claim is required and checked; the error is the same for all."""
+    with pytest.raises(ProtocolError, match=r"^the token is missing, invalid, expired or revoked$") as caught:
+        authority.verify(token, NOW)
+    assert caught.value.code == "unauthenticated"
+
+
+def test_clocks_may_differ_by_half_a_minute(authority: TokenAuthority) -> None:
+    """Leeway is 30 s in both directions."""
+    for now in (NOW + 329, NOW - 29):
+        assert authority.verify(sign(GOOD), now).jti == "t_1"
+
+
+def test_a_revoked_token_is_refused(authority: TokenAuthority) -> None:
+    """From then on, also by an authority that was told at its start."""
+    authority.revoke("t_1")
+    for each in (authority, TokenAuthority(KEY, revoked=["t_1"])):
+        with pytest.raises(ProtocolError):
+            each.verify(sign(GOOD), NOW)
+
+
+def test_a_short_key_is_refused() -> None:
+    """The key has at least 32 bytes, and is never shown."""
+    with pytest.raises(ValueError, match="31 bytes"):
+        TokenAuthority(b"k" * 31)
+    assert "kkk" not in repr(TokenAuthority(KEY))
+
+
+def ask(
+    authority: TokenAuthority,
+    by: Login | ConnectionSecret | Claims,
+    *scopes: Scope,
+    operation: str | None = None,
+    notebook: str | None = None,
+    expires_in_s: float = 400 * DAY,
+    now: float = NOW,
+) -> TokenResponse:
+    """Ask for a token."""
+    request = TokenRequest(scopes=scopes, operation=operation, notebook=notebook, expires_in_s=expires_in_s)
+    return authority.grant(request, by, now)
+
+
+def test_lives_are_cut_to_what_the_asker_may_have(authority: TokenAuthority) -> None:
+    """A login has five minutes, the connection file an hour, a task a week, a share link thirty days."""
+    login, secret = Login("alice"), ConnectionSecret("local")
+    assert ask(authority, login, "publish", "subscribe", "command").expires_in_s == 300
+    assert ask(authority, login, "subscribe", expires_in_s=60).expires_in_s == 60
+    assert ask(authority, login, "subscribe", operation="op_1").expires_in_s == 30 * DAY
+    assert ask(authority, login, "subscribe", notebook="a.ipynb").expires_in_s == 30 * DAY
+    assert ask(authority, secret, "publish", "command").expires_in_s == 3_600
+    assert ask(authority, secret, "publish", operation="op_1").expires_in_s == 7 * DAY
+
+
+def test_every_minted_token_is_believed(authority: TokenAuthority) -> None:
+    """And says what was asked for."""
+    granted = ask(authority, Login("alice"), "subscribe", "command", notebook="a.ipynb")
+    claims = authority.verify(granted.token, NOW)
+    assert claims.scopes == frozenset({"subscribe", "command"})
+    assert (claims.sub, claims.nb, claims.jti) == ("alice", "a.ipynb", granted.jti)
+
+
+def test_only_a_login_shares(authority: TokenAuthority) -> None:
+    """Neither the connection file's secret nor a token makes share links."""
+    with pytest.raises(ProtocolError, match="only a Jupyter login"):
+        ask(authority, ConnectionSecret("local"), "subscribe", operation="op_1")
+
+
+def test_a_token_mints_only_narrower_ones(authority: TokenAuthority) -> None:
+    """No further scope, no other operation, no later end unless it publishes."""
+    subscriber = authority.verify(ask(authority, Login("alice"), "subscribe").token, NOW)
+    assert ask(authority, subscriber, "subscribe", now=NOW + 100).expires_in_s == 200
+    assert ask(authority, subscriber, "subscribe", operation="op_1", now=NOW + 100).expires_in_s == 200
+    with pytest.raises(ProtocolError, match="a scope that it does not have"):
+        ask(authority, subscriber, "subscribe", "command")
+    shared = authority.verify(ask(authority, Login("alice"), "subscribe", operation="op_1").token, NOW)
+    for operation, notebook in [(None, None), ("op_2", None), (None, "a.ipynb")]:
+        with pytest.raises(ProtocolError, match="another operation"):
+            ask(authority, shared, "subscribe", operation=operation, notebook=notebook)
+
+
+def test_a_publisher_renews_for_thirty_days(authority: TokenAuthority) -> None:
+    """An hour at a time, counted from the first authentication."""
+    claims = authority.verify(ask(authority, ConnectionSecret("local"), "publish").token, NOW)
+    for day in range(30):
+        now = NOW + day * DAY
+        renewed = ask(authority, claims, "publish", now=now)
+        assert renewed.expires_in_s == 3_600
+        claims = authority.verify(renewed.token, now)
+    assert ask(authority, claims, "publish", now=NOW + 30 * DAY - 60).expires_in_s == 60
+    with pytest.raises(ProtocolError, match="authenticate again"):
+        ask(authority, claims, "publish", now=NOW + 30 * DAY)
