@@ -39,7 +39,8 @@ help: ## this list
 
 .PHONY: lab
 lab: $(STAMPS)/lab $(BUILT) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
-	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) $(NO_BROWSER) $(ALLOW_ROOT) notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) --ServerApp.root_dir="$(CURDIR)" \
+		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT)
 
 .PHONY: test
 test: lint vitest chromium ## everything: lint, types, all tests, in a browser and from the wheel too

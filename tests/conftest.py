@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("progress_kit", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("progress_kit")
 
 
 @pytest.hookimpl(trylast=True)

@@ -272,7 +272,7 @@ class Hub(RuleBasedStateMachine):
 
     @invariant()
     def an_acknowledged_end_is_what_everyone_sees(self) -> None:
-        """Whoever is in step sees every operation ended whose end was acknowledged, in this life of the hub or before."""
+        """Whoever is in step sees every operation ended whose end was acknowledged, in this life or before."""
         for index, subscriber in enumerate(self.subscribers):
             line = self.subscriber_lines[index]
             for operation, seq in self.durable.items():

@@ -1,0 +1,69 @@
+"""The tables of the history file, as numbered migrations.
+
+The file's ``user_version`` is the number of migrations that it has seen. A migration that was released is never edited;
+a change is a new one at the end.
+"""
+
+import sqlite3
+from typing import Final
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """
+        CREATE TABLE operations (
+            owner TEXT NOT NULL,
+            id TEXT NOT NULL,
+            hub_id TEXT NOT NULL,
+            session TEXT,
+            kind TEXT,
+            state TEXT NOT NULL,
+            terminal INTEGER NOT NULL,
+            lease TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            changed_at REAL NOT NULL,
+            ended_at REAL,
+            snapshot BLOB NOT NULL,
+            PRIMARY KEY (owner, id)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX operations_by_time ON operations (owner, changed_at, id)",
+        "CREATE INDEX operations_by_kind ON operations (owner, kind, changed_at, id)",
+        "CREATE INDEX operations_by_hub ON operations (hub_id)",
+        "CREATE TABLE revoked_tokens (jti TEXT PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+
+class NewerSchemaError(Exception):
+    """The file was written by a newer version of progress_kit; it is left as it is."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file of `connection` (in autocommit mode) up to date, in one transaction.
+
+    Raises `NewerSchemaError` if it has migrations that are unknown here, or `sqlite3.Error`.
+    """
+    # Two servers may start at the same time: the version is read again under the write lock.
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in _missing(_version(connection)):
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _missing(version: int) -> tuple[tuple[str, ...], ...]:
+    if version > len(MIGRATIONS):
+        raise NewerSchemaError(f"it has schema version {version}, and this progress_kit knows {len(MIGRATIONS)}")
+    return MIGRATIONS[version:]
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
