@@ -1,0 +1,115 @@
+"""Where the snapshots of an operation go to be seen from here: its cell, the terminal, or nowhere."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final, Protocol
+from weakref import WeakSet
+
+from progress_kit import clock
+from progress_kit.display.ipython import running_cell
+from progress_kit.display.terminal import terminal
+from progress_kit.model import Snapshot, is_terminal
+
+Sink = Callable[[Snapshot, str | None], None]
+
+UPDATES_PER_S: Final = 10
+"""Updates of one operation."""
+UPDATES_PER_S_WITH_HUB: Final = 2
+"""The same where a hub shows it live anyway, and the output only has to be right in a file."""
+MESSAGES_PER_S: Final = 20
+"""Updates of all operations of the process; Jupyter drops output of kernels that send too much."""
+
+_log = logging.getLogger("progress_kit")
+_on_show: "WeakSet[ThrottledSink]" = WeakSet()
+
+
+class Screen(Protocol):
+    """Something that can show an operation."""
+
+    def show(self, snapshot: Snapshot, hub_id: str | None) -> None:
+        """Show `snapshot`."""
+
+
+def open_sink() -> Sink | None:
+    """Return what shows the operation that begins now, or None where nothing can be shown. Takes microseconds."""
+    cell = running_cell()
+    if cell is not None:
+        return ThrottledSink(cell)
+    # Workers share their parent's terminal, and only one process can rewrite a line.
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        return None
+    line = terminal()
+    return None if line is None else ThrottledSink(line)
+
+
+class ThrottledSink:
+    """Shows snapshots on a screen, no faster than is useful; may be called from any thread.
+
+    The last snapshot of a burst is always shown, an end at once, and nothing after an end. Nothing is raised: a
+    screen that fails is given up with one warning. In a forked child it does nothing.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen: Screen | None = screen
+        self._pid = os.getpid()
+        # Re-entrant, because a collected loop may end inside any call of ours.
+        self._lock = threading.RLock()
+        self._latest: tuple[Snapshot, str | None] | None = None
+        self._timer: threading.Timer | None = None
+        self._next_at = 0.0
+        self._showing = False
+
+    def __call__(self, snapshot: Snapshot, hub_id: str | None) -> None:
+        """Show `snapshot` now or, if one was shown a moment ago and nothing newer comes, in a moment."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if self._screen is None:
+                return
+            self._latest = snapshot, hub_id
+            if self._showing:  # entered again by this thread: the outer call goes on with it
+                return
+            wait_s = self._next_at - clock.monotonic()
+            if is_terminal(snapshot.state) or wait_s <= 0:
+                self._show()
+            elif self._timer is None:
+                self._timer = threading.Timer(wait_s, self._show_late)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _show_late(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._show()
+
+    def _show(self) -> None:
+        self._showing = True
+        try:
+            while self._latest is not None and self._screen is not None:
+                (snapshot, hub_id), self._latest = self._latest, None
+                self._screen.show(snapshot, hub_id)
+                self._after(snapshot, hub_id)
+        except Exception as error:  # noqa: BLE001 - whatever a screen does, the user's loop goes on
+            self._close()
+            _log.warning("Progress is not shown here any more: %s: %s", type(error).__name__, error)
+        finally:
+            self._showing = False
+
+    def _after(self, snapshot: Snapshot, hub_id: str | None) -> None:
+        if is_terminal(snapshot.state):
+            self._close()
+            return
+        _on_show.add(self)
+        per_s = UPDATES_PER_S if hub_id is None else UPDATES_PER_S_WITH_HUB
+        self._next_at = clock.monotonic() + max(1 / per_s, len(_on_show) / MESSAGES_PER_S)
+
+    def _close(self) -> None:
+        self._screen = None
+        _on_show.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

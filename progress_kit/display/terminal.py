@@ -1,0 +1,130 @@
+"""One line at the foot of a terminal that is rewritten in place, for all operations of the process together."""
+
+import os
+import sys
+import threading
+import unicodedata
+from typing import Final, TextIO
+
+from progress_kit.display.view import View
+from progress_kit.model import Snapshot, is_terminal
+
+_BAR: Final = 20
+_LEAST_TITLE: Final = 12
+_LEAST_COLUMNS: Final = 20
+_USUAL_COLUMNS: Final = 80
+
+
+class Terminal:
+    """Shows running operations in one rewritten line; an operation that ends leaves a line of its own above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.pid = os.getpid()
+        # Re-entrant: the end of a collected loop may be shown while another one is being drawn by the same thread.
+        self._lock = threading.RLock()
+        self._running: dict[str, View] = {}
+        self._drawn = 0
+
+    def show(self, snapshot: Snapshot, hub_id: str | None) -> None:  # noqa: ARG002 - a terminal links to no hub
+        """Draw the line anew with `snapshot` in it."""
+        view = View.of(snapshot)
+        columns = self._columns()
+        with self._lock:
+            if is_terminal(snapshot.state):
+                self._running.pop(snapshot.id, None)
+                self._write(final_line(view, columns), end="\n")
+            else:
+                self._running[snapshot.id] = view
+            if self._running:
+                self._write(line(list(self._running.values()), columns))
+            self.stream.flush()
+
+    def _write(self, text: str, end: str = "") -> None:
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        text = text.encode(encoding, "replace").decode(encoding)
+        width = columns_of(text)
+        # Spaces wipe what was longer before: not every terminal knows the code for it.
+        self.stream.write(f"\r{text}{' ' * max(0, self._drawn - width)}{end}")
+        self._drawn = 0 if end else width
+
+    def _columns(self) -> int:
+        try:
+            columns = os.get_terminal_size(self.stream.fileno()).columns
+        except (OSError, ValueError):
+            columns = 0
+        return max(_LEAST_COLUMNS, columns or _USUAL_COLUMNS)  # a pseudo terminal may say 0
+
+
+_terminal: Terminal | None = None
+
+
+def terminal() -> Terminal | None:
+    """Return the one terminal of this process; None if standard error is none."""
+    global _terminal  # noqa: PLW0603 - all operations of a process share the one line
+    stream = sys.stderr
+    try:
+        if stream is None or not stream.isatty():  # None under pythonw
+            return None
+    except ValueError:  # closed
+        return None
+    if _terminal is None or _terminal.stream is not stream or _terminal.pid != os.getpid():
+        _terminal = Terminal(stream)
+    return _terminal
+
+
+def line(views: list[View], columns: int) -> str:
+    """Return the line for what runs, narrower than `columns`: all facts of one operation, or a few of several."""
+    room = columns - 1  # a full line would wrap
+    if len(views) == 1:
+        return _one(views[0], room)
+    parts = [f"{cut(view.title, 24)} {view.percent or view.counter or view.state}" for view in views]
+    for shown in range(len(parts), 0, -1):
+        more = [f"+{len(parts) - shown} more"] if shown < len(parts) else []
+        text = " | ".join(parts[:shown] + more)
+        if columns_of(text) <= room:
+            return text
+    return cut(f"{len(views)} operations running", room)
+
+
+def final_line(view: View, columns: int) -> str:
+    """Return the line that stays when an operation has ended."""
+    counter = f", {view.counter}" if view.look == "succeeded" and view.counter else ""
+    return cut(f"{view.title}: {view.summary}{counter}", columns - 1)
+
+
+def _one(view: View, room: int) -> str:
+    state = "" if view.look == "running" else view.state
+    bar = "" if view.fraction is None else _bar(view.fraction)
+    facts = [part for part in (view.counter, view.rate, view.left or view.elapsed, view.message) if part]
+    head = " ".join(part for part in (state, view.percent.rjust(5) if view.percent else "", bar) if part)
+    title = cut(view.title, max(_LEAST_TITLE, room // 3))
+    return cut(f"{title} {head}  {' · '.join(facts)}".rstrip(), room)
+
+
+def _bar(fraction: float) -> str:
+    full = int(fraction * _BAR + 1e-9)
+    return "━" * full + "─" * (_BAR - full)
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    return sum(_columns_of(character) for character in text)
+
+
+def cut(text: str, columns: int) -> str:
+    """Return `text`, visibly shortened where it takes more than `columns`."""
+    if columns_of(text) <= columns:
+        return text
+    room = columns - 1
+    for at, character in enumerate(text):
+        room -= _columns_of(character)
+        if room < 0:
+            return text[:at] + "…"
+    return text
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,107 @@
+"""Numbers and durations as a person reads them. Everything here is pure."""
+# ruff: noqa: PLR2004 - how to round is a list of plain numbers
+
+import math
+
+_BYTES = frozenset({"b", "byte", "bytes"})
+_SI = ("", "k", "M", "G", "T", "P", "E")
+
+
+def is_bytes(unit: str) -> bool:
+    """Whether `unit` counts bytes, which are shown with SI prefixes."""
+    return unit.lower() in _BYTES
+
+
+def count(value: float) -> str:
+    """Return ``1,836`` or ``0.25``: thousands separated, at most two decimals."""
+    text = f"{value:,.2f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def percent(fraction: float) -> str:
+    """Return ``62 %``; a part that is not whole never reads 100."""
+    # 0.29 * 100 is a little less than 29.
+    return f"{min(99, math.floor(fraction * 100 + 1e-9)) if fraction < 1 else 100} %"
+
+
+def counter(done: float, total: float | None, unit: str) -> str:
+    """Return ``698 / 1,836 files``, ``1.9 / 4.3 GB``, or ``698 files`` where the total is unknown."""
+    if is_bytes(unit):
+        step = _si_step(done if total is None else max(done, total))
+        parts = [_si(done, step)] if total is None else [_si(done, step), _si(total, step)]
+        return f"{' / '.join(parts)} {_SI[step]}B"
+    text = count(done) if total is None else f"{count(done)} / {count(total)}"
+    return f"{text} {unit}" if unit else text
+
+
+def rate(per_s: float, unit: str) -> str:
+    """Return ``74 files/s``, ``11.2 MB/s``, ``12 files/min`` where less than one comes in a second."""
+    if is_bytes(unit):
+        step = _si_step(per_s)
+        return f"{_si(per_s, step)} {_SI[step]}B/s"
+    if per_s >= 1:
+        value, per = per_s, "s"
+    elif per_s * 60 >= 1:
+        value, per = per_s * 60, "min"
+    else:
+        value, per = per_s * 3600, "h"
+    if value >= 10_000:  # five digits that change all the time are not read
+        step = _si_step(value)
+        text = _si(value, step) + _SI[step]
+    else:
+        text = f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{text} {unit}/{per}" if unit else f"{text}/{per}"
+
+
+def duration(seconds: float, *, tenths: bool = False) -> str:
+    """Return ``43 s``, ``1 min 04 s``, ``2 h 05 min`` or ``3 d 4 h``; with `tenths`, ``3.2 s`` below ten seconds."""
+    if tenths and seconds < 9.95:  # else it would read 10.0 s
+        return f"{seconds:.1f} s"
+    whole = math.floor(seconds + 1e-6)
+    minutes, rest_s = divmod(whole, 60)
+    hours, rest_min = divmod(minutes, 60)
+    if not minutes:
+        return f"{rest_s} s"
+    if not hours:
+        return f"{minutes} min {rest_s:02} s"
+    if hours < 48:
+        return f"{hours} h {rest_min:02} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+_COARSE = ((10, 1), (57.5, 5), (295, 10), (3_570, 60), (36_000, 600))
+"""Below so many seconds, a guess is rounded to so many."""
+
+
+def roughly(seconds: float) -> str:
+    """Return a guessed duration no finer than it can be known: ``40 s``, ``1 min 40 s``, ``12 min``, ``2 h 30 min``."""
+    step = next((step for below, step in _COARSE if seconds < below), 3_600)
+    whole = max(1, round(seconds / step)) * step
+    hours, rest = divmod(whole, 3_600)
+    minutes, rest_s = divmod(rest, 60)
+    if hours:
+        return f"{hours:,} h {minutes:02} min" if minutes else f"{hours:,} h"
+    if minutes:
+        return f"{minutes} min {rest_s:02} s" if rest_s else f"{minutes} min"
+    return f"{rest_s} s"
+
+
+def metric(value: float) -> str:
+    """Return a measured value with four significant digits: ``0.3127``, ``12,345``, ``1.20e-07``."""
+    size = abs(value)
+    if size and (size < 1e-4 or size >= 1e9):
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}"
+
+
+def _si_step(value: float) -> int:
+    if value < 999.5:
+        return 0
+    step = min(len(_SI) - 1, int(math.log10(value) / 3 + 1e-9))
+    # 999,960 would read "1000.0 kB".
+    return min(len(_SI) - 1, step + 1) if float(_si(value, step)) >= 1000 else step
+
+
+def _si(value: float, step: int) -> str:
+    scaled = value / 1000**step
+    return f"{scaled:.0f}" if step == 0 or scaled >= 99.95 else f"{scaled:.1f}"
