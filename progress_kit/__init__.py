@@ -12,11 +12,9 @@
 Every name is imported when it is first used, so that ``import progress_kit`` costs next to nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers take it for theirs; `typing` itself is not loaded for it
 
 if TYPE_CHECKING:
-    # ruff: noqa: F401
     from progress_kit.errors import (
         DuplicateStageError,
         HubError,
@@ -37,49 +35,47 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "progress_kit.errors": (
-        "DuplicateStageError",
-        "HubError",
-        "HubNotFoundError",
-        "HubRefusedError",
-        "HubUnreachableError",
-        "InvalidValueError",
-        "OperationCancelled",
-        "OperationEndedError",
-        "OperationNotFoundError",
-        "ProgressError",
-        "StageOrderError",
-        "UnknownStageError",
-        "UsageError",
-    ),
-    "progress_kit.model": ("DEFAULT_STAGES", "Snapshot"),
-    "progress_kit.tracker": (
-        "ProgressTracker",
-        "Stage",
-        "Track",
-        "cancel",
-        "current",
-        "get",
-        "operations",
-        "track",
-        "tracked",
-    ),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = [  # noqa: PLE0604 - names from above
+__all__ = [
+    "DEFAULT_STAGES",
+    "DuplicateStageError",
+    "HubError",
+    "HubNotFoundError",
+    "HubRefusedError",
+    "HubUnreachableError",
+    "InvalidValueError",
+    "OperationCancelled",
+    "OperationEndedError",
+    "OperationNotFoundError",
+    "ProgressError",
+    "ProgressTracker",
+    "Snapshot",
+    "Stage",
+    "StageOrderError",
+    "Track",
+    "UnknownStageError",
+    "UsageError",
     "__version__",
-    *_HOME_OF,
+    "cancel",
+    "current",
+    "get",
+    "operations",
+    "track",
+    "tracked",
 ]
+
+# Where the names come from, the lightest first.
+_HOMES = ("progress_kit.errors", "progress_kit.model", "progress_kit.tracker")
 
 
 def __getattr__(name: str) -> object:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
-    return value
+    from importlib import import_module
+
+    for home in _HOMES if name in __all__ else ():
+        value = getattr(import_module(home), name, None)
+        if value is not None:
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,70 @@
+"""What the items of a loop cost, asked before it begins: then the time left is told by cost instead of by number."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import Final, TypeVar
+
+from progress_kit import clock
+from progress_kit.errors import InvalidValueError
+from progress_kit.tracker import values
+from progress_kit.tracker.values import Real
+
+T = TypeVar("T")
+
+BUDGET_S: Final = 0.1
+"""So long the costs of one loop may be asked for; what has not been asked by then counts as the mean."""
+
+_log = logging.getLogger("progress_kit")
+
+
+class Costs:
+    """The costs of a sequence's items, as sums from its start."""
+
+    __slots__ = ("_mean", "_sums", "total")
+
+    def __init__(self, known: Iterable[float], length: int) -> None:
+        self._sums = list(accumulate(known, initial=0.0))
+        asked = len(self._sums) - 1
+        self._mean = self._sums[-1] / asked if asked else 0.0
+        self.total = self.until(length)
+
+    def until(self, item: float) -> float:
+        """Return the cost of all items before number `item`."""
+        asked = len(self._sums) - 1
+        return self._sums[int(item)] if item <= asked else self._sums[-1] + (item - asked) * self._mean
+
+
+def ask(items: Iterable[T], cost: Callable[[T], Real]) -> Costs | None:
+    """Return what `items` cost; None if that is unknown or nothing at all, or if they are no sequence.
+
+    What is no sequence can perhaps be gone through only once. Runs in the caller's thread, for 0.1 s at most. An item
+    whose cost is no number, negative or NaN, or whose cost function raises, counts as the mean of the others, with one
+    warning in the log.
+    """
+    if not isinstance(items, Sequence):
+        return None
+    deadline = clock.monotonic() + BUDGET_S
+    asked: list[float | None] = []
+    trouble: Exception | None = None
+    for item in items:
+        try:
+            asked.append(float(values.amount(cost(item), "the cost of an item")))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the user's code goes on
+            trouble = trouble or error
+            asked.append(None)
+        if clock.monotonic() > deadline:
+            break
+    if trouble is not None:
+        _log.warning("progress_kit: the cost of %d items is unknown: %r", asked.count(None), trouble)
+    known = [each for each in asked if each is not None]
+    if not any(known):
+        return None
+    mean = sum(known) / len(known)
+    return Costs((mean if each is None else each for each in asked), len(items))
+
+
+def check(cost: object) -> None:
+    """Raise `InvalidValueError` if `cost` cannot be called."""
+    if cost is not None and not callable(cost):
+        raise InvalidValueError(f"cost is {cost!r}; give a function that takes an item and returns a number")

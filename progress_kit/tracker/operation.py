@@ -1,0 +1,351 @@
+"""One operation: its mutable state, and `sample()`, which makes a frozen snapshot of it.
+
+The user's threads count without a lock; what begins, ends and samples takes the operation's lock, never while anything
+else is called that might take one of its own. The lock is reentrant because a collected loop may end an operation
+anywhere.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
+
+from progress_kit import clock, model
+from progress_kit.errors import OperationCancelled, OperationEndedError, StageOrderError, UnknownStageError
+from progress_kit.model import MAX_METRICS, MESSAGE_LENGTH, Failure, Notify, OperationState, Origin, Snapshot, shorten
+from progress_kit.tracker import announce, naming, values
+from progress_kit.tracker.outcome import EndState, Outcome
+from progress_kit.tracker.stages import Stage
+
+if TYPE_CHECKING:
+    from progress_kit.eta import RateEstimator
+
+_ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Operation:
+    """What the publisher samples. Made by `ProgressTracker` and `track`; begins once and ends once.
+
+    `pending_outcome`, if set, is asked at each sample until it knows how the operation ended.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_cancel",
+        "_children",
+        "_code",
+        "_cost_estimator",
+        "_ended",
+        "_error",
+        "_estimator",
+        "_final",
+        "_id",
+        "_key",
+        "_kind",
+        "_last",
+        "_message",
+        "_parent",
+        "_pid",
+        "_seq",
+        "_wall",
+        "_weights_given",
+        "began",
+        "current",
+        "ended_early",
+        "lock",
+        "metrics",
+        "name",
+        "notify",
+        "origin",
+        "pending_outcome",
+        "stages",
+        "state",
+    )
+
+    def __init__(  # noqa: PLR0913 - all but the first by keyword
+        self,
+        name: str,
+        stages: dict[str, float],
+        *,
+        code: CodeType,
+        kind: str | None,
+        notify: Notify,
+        weights_given: bool,
+    ) -> None:
+        self.name = name
+        self.stages = {stage: Stage(self, stage, weight) for stage, weight in stages.items()}
+        self.notify = notify
+        self.state: OperationState = "pending"
+        self.current: Stage | None = None
+        self.metrics = values.Metrics()
+        self.origin = Origin()
+        self.began = 0.0
+        self.ended_early = False
+        self.pending_outcome: Callable[[float], Outcome | None] | None = None
+        self._code = code
+        self._kind = kind
+        self._weights_given = weights_given
+        self._id: str | None = None
+        self._parent: str | None = None
+        self._pid = os.getpid()
+        self.lock = threading.RLock()
+        self._message = ""
+        self._cancel: str | None = None
+        self._children: WeakSet[Operation] | None = None
+        self._wall: float | None = None
+        self._ended: float | None = None
+        self._error: Failure | None = None
+        self._estimator: RateEstimator | None = None
+        self._cost_estimator: RateEstimator | None = None
+        self._seq = 0
+        self._key: tuple[object, ...] | None = None
+        self._last: Snapshot | None = None
+        self._final: Snapshot | None = None
+
+    @property
+    def id(self) -> str:
+        """The id, made when it is first asked for."""
+        with self.lock:
+            if self._id is None:
+                self._id = f"op_{os.urandom(12).hex()}"
+            return self._id
+
+    @property
+    def message(self) -> str:
+        """What is going on."""
+        return self._message
+
+    @message.setter
+    def message(self, value: object) -> None:
+        self._message = value if type(value) is str else str(value)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the operation began in this process; a forked child has only a copy, and reports nothing."""
+        return self._pid == os.getpid()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is running, in this process."""
+        return self.state == "running" and self.is_here
+
+    # ---------------------------------------------------------------- begin and end
+
+    def begin(self, parent: "Operation | None" = None) -> None:
+        """Begin to run, as a part of what `parent` does."""
+        if self.state != "pending":
+            raise OperationEndedError(
+                f"{self.name!r} was used before ({self.state}); make a new tracker for each run, an end is final"
+            )
+        if parent is not None:
+            self._parent = parent.id
+            parent.adopt(self)
+        self.began, self._wall = clock.monotonic(), clock.wall()
+        self.state = "running"
+        announce.begin(self)
+
+    def finish(self, outcome: Outcome, *, here: bool = True) -> None:
+        """End as `outcome` says; an end is final, so a second one changes nothing.
+
+        `here` is False where the caller may be in the middle of anything, so that nothing must be shown from its
+        thread.
+        """
+        if not self.is_here:
+            return
+        with self.lock:
+            if self.state != "running":
+                return
+            self._end(outcome, clock.monotonic())
+        announce.end(self, self.sample(), here=here)
+
+    def _end(self, outcome: Outcome, now: float) -> None:
+        stage, self.current = self.current, None
+        if stage is not None:
+            stage.shut(outcome.state, now)
+        if outcome.state == "succeeded":
+            for each in self.stages.values():
+                if each.state == "pending":
+                    each.shut("skipped", now)
+        self.pending_outcome = None
+        self._ended, self._error = now, outcome.error
+        self.ended_early = self.ended_early or outcome.ended_early
+        self.state = outcome.state
+
+    def settle(self, *, last: bool = False) -> None:
+        """End if it is known by now how; `last` says that nothing more will become known."""
+        pending = self.pending_outcome
+        outcome = pending(float("inf") if last else clock.monotonic()) if pending is not None else None
+        if outcome is not None:
+            self.finish(outcome)
+
+    # ---------------------------------------------------------------- stages
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage called `name`; raises `UnknownStageError`."""
+        try:
+            return self.stages[values.name(name, "a stage's name")]
+        except KeyError:
+            raise UnknownStageError(
+                f"{self.name!r} has no stage {name!r}; its stages are {', '.join(map(repr, self.stages))}"
+            ) from None
+
+    def enter(self, stage: Stage) -> None:
+        """Begin `stage`; raises `StageOrderError` while another one, or itself, is running."""
+        with self.lock:
+            if self.state == "pending":
+                raise StageOrderError(f"{self.name!r} has not begun; enter it with `with`, and its stages inside")
+            if self.state in _ENDS or stage.state not in {"pending", "running"}:
+                ended = stage.name if self.state == "running" else self.name
+                raise OperationEndedError(f"{ended!r} has ended; stage {stage.name!r} cannot be entered (again)")
+            if self.current is not None and self.current.loose:
+                self.leave(self.current, "failed")  # the exception that left its loop was caught
+            if self.current is not None:
+                raise StageOrderError(
+                    f"stage {stage.name!r} was entered while {self.current.name!r} is running; stages follow each other"
+                )
+            self.raise_if_cancelled()
+            stage.open(clock.monotonic())
+            self.current = stage
+
+    def leave(self, stage: Stage, state: EndState) -> None:
+        """End `stage`."""
+        with self.lock:
+            if stage.state == "running":
+                stage.shut(state, clock.monotonic())
+            if self.current is stage:
+                self.current = None
+
+    # ---------------------------------------------------------------- cancel
+
+    def command(self, action: model.Action, reason: str | None, by: str | None) -> str | None:
+        """Do what a viewer asked for; return None if that is under way, else why it cannot be done."""
+        if action != "cancel":
+            return f"{action} is not supported by this operation"
+        if self.state != "running":
+            return f"the operation has ended ({self.state})" if self.state in _ENDS else "the operation has not begun"
+        self.cancel(reason if by is None else f"{reason or 'asked'} (by {by})")
+        return None
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Ask the operation and its parts to stop: their loops end at the next step and raise `OperationCancelled`."""
+        with self.lock:
+            if self.state in _ENDS:
+                return
+            self._cancel = shorten(reason, MESSAGE_LENGTH) if reason else "asked to stop"
+            self._stop()
+            children = list(self._children or ())
+        for child in children:
+            child.cancel(reason)
+
+    def _stop(self) -> None:
+        if self.current is not None:
+            self.current.stop()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `OperationCancelled` if someone asked the operation to stop."""
+        if self._cancel is not None:
+            raise OperationCancelled(f"{self.name} was cancelled: {self._cancel}")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether someone asked it to stop."""
+        return self._cancel is not None
+
+    def adopt(self, child: "Operation") -> None:
+        """Cancel `child` too when this is cancelled."""
+        with self.lock:
+            if self._children is None:
+                self._children = WeakSet()
+            self._children.add(child)
+
+    # ---------------------------------------------------------------- reading it
+
+    def sample(self) -> Snapshot:
+        """Return the state now; the same object while nothing has changed."""
+        if self.pending_outcome is not None:
+            self.settle()
+        with self.lock:
+            if self._final is not None:
+                return self._final
+            if self._cancel is not None and self.state == "running":
+                self._stop()  # again: a list may have grown since
+            key = None if self.state in _ENDS else self._seen_by()
+            if self._last is None or key is None or key != self._key:
+                snapshot = self._snapshot()
+                # A loop that was collected meanwhile may have ended the operation: that snapshot is the last one.
+                if self._final is not None:
+                    return self._final  # type: ignore[unreachable] # so it seems
+                self._key, self._last = key, snapshot
+                if snapshot.state in _ENDS:
+                    self._final = snapshot
+                    self._estimator = self._cost_estimator = None
+            return self._last
+
+    def _seen_by(self) -> tuple[object, ...]:
+        stages = tuple(stage.key() for stage in self.stages.values())
+        return (self.state, self._message, self._cancel, tuple(dict(self.metrics).items()), stages)
+
+    def _snapshot(self) -> Snapshot:
+        self._seq += 1
+        seq = self._seq
+        now = clock.monotonic() if self._ended is None else self._ended
+        elapsed_s = None if self.state == "pending" else max(0.0, now - self.began)
+        stages = tuple(stage.freeze(self.began, now) for stage in self.stages.values())
+        estimate = None
+        if self.state == "running" or self._ended is not None:
+            stages, estimate = self._estimated(elapsed_s or 0.0, stages)
+        return Snapshot(
+            id=self.id,
+            name=self.name,
+            state=self.state,
+            seq=seq,
+            kind=self._kind or naming.kind(self.name, self._code, self.origin),
+            stage=None if self.current is None else self.current.name,
+            fraction=model.operation_fraction(self.state, stages),
+            message=self._message and shorten(self._message, MESSAGE_LENGTH),
+            stages=stages,
+            estimate=estimate,
+            metrics=dict(list(self.metrics.items())[:MAX_METRICS]),
+            error=self._error,
+            ended_early=self.ended_early,
+            parent=self._parent,
+            actions=("cancel",) if self.state == "running" and self._cancel is None else (),
+            notify=self.notify,
+            started_at=self._wall,
+            elapsed_s=elapsed_s,
+            ended_at=None if self._ended is None or self._wall is None else self._wall + now - self.began,
+            origin=self.origin,
+        )
+
+    def _estimated(
+        self, elapsed_s: float, stages: tuple[model.Stage, ...]
+    ) -> tuple[tuple[model.Stage, ...], model.Estimate | None]:
+        """Return the stages with their rates, and the time left: by cost where that is known, else by number."""
+        from msgspec.structs import replace
+
+        from progress_kit.eta import RateEstimator
+
+        if self._estimator is None and self._ended is not None:
+            return stages, None  # it was over before anybody looked
+        if self._estimator is None:
+            self._estimator = RateEstimator(weights_given=self._weights_given)
+        found = self._estimator.update(elapsed_s, stages)
+        rated = tuple(
+            stage if found.rates.get(stage.name) is None else replace(stage, rate=found.rates[stage.name])
+            for stage in stages
+        )
+        if self.state != "running":
+            return rated, None
+        costs = {name: stage.by_cost() for name, stage in self.stages.items()}
+        if not any(costs.values()):
+            return rated, found.estimate
+        if self._cost_estimator is None:
+            self._cost_estimator = RateEstimator(weights_given=self._weights_given)
+        costed = tuple(
+            stage if (cost := costs[stage.name]) is None else replace(stage, done=cost[0], total=cost[1])
+            for stage in stages
+        )
+        estimate = self._cost_estimator.update(elapsed_s, costed).estimate
+        return rated, None if estimate is None else replace(estimate, basis=("cost", "rate"))
