@@ -1,0 +1,152 @@
+"""The extension application: its settings, and what is made of them when the server starts."""
+
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from traitlets import Dict, Float, Int, List, TraitError, Unicode, default, validate
+
+from progress_kit.protocol import Limits
+from progress_kit.store import Retention
+from progress_kit_jupyter._version import __version__
+from progress_kit_jupyter.auth import LOCAL, Guard, is_stock
+from progress_kit_jupyter.connection_file import ConnectionFileOwner, describe
+from progress_kit_jupyter.driver import HubDriver
+from progress_kit_jupyter.identity import HubLock, hub_id_of, signing_key
+from progress_kit_jupyter.progress import ROUTES
+
+log: Final = logging.getLogger("progress_kit")
+
+
+class Running(NamedTuple):
+    """What is there between the start and the stop of the server."""
+
+    driver: HubDriver
+    guard: Guard
+    file: ConnectionFileOwner
+    lock: HubLock | None
+
+
+class ProgressKit(ExtensionApp):
+    """The hub of this server: it knows all operations of its kernels, and of the user's other processes."""
+
+    name = "progress_kit"
+    version = __version__
+    description = "A Jupyter server that shows the progress of long-running operations."
+    load_other_extensions = True
+
+    owner = Unicode(
+        help="""Whose the operations of kernels and scripts are; a login sees those of its own name.
+
+        Default: "local" with Jupyter's own identity provider, $JUPYTERHUB_USER under JupyterHub. Must be set with any
+        other identity provider.
+        """
+    ).tag(config=True)
+    allow_origins = List(
+        Unicode(),
+        help="""Pages of other servers that may use the hub, such as "https://dashboard.example".
+
+        ServerApp.allow_origin does not count here: this list alone does.
+        """,
+    ).tag(config=True)
+    limits = Dict(
+        help=f"""Limits that differ from the defaults, such as {{"lease_s": 30}}.
+
+        Known: {", ".join(f"{name} ({getattr(Limits(), name):g})" for name in Limits.__struct_fields__)}.
+        """
+    ).tag(config=True)
+    history_file = Unicode(
+        help="""The SQLite file of operations and history. Default: progress_kit/history.sqlite3 in Jupyter's data
+        directory; the servers of one user share it."""
+    ).tag(config=True)
+    history_operations = Int(10_000, min=1, help="How many operations of each owner are kept.").tag(config=True)
+    history_days = Float(30.0, min=0.0, help="How many days an operation is kept.").tag(config=True)
+
+    running: Running | None = None
+    _stopped = False
+
+    @default("history_file")
+    def _default_history_file(self) -> str:
+        return str(Path(jupyter_data_dir()) / "progress_kit" / "history.sqlite3")
+
+    @default("owner")
+    def _default_owner(self) -> str:
+        if self.serverapp is None or is_stock(self.serverapp.identity_provider):
+            return LOCAL
+        return os.environ.get("JUPYTERHUB_USER") or LOCAL
+
+    @validate("limits")
+    def _valid_limits(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        limits: dict[str, Any] = proposal["value"]
+        known = Limits.__struct_fields__
+        try:
+            msgspec.convert(limits, Limits, strict=False)
+            good = set(limits) <= set(known) and all(float(value) > 0 for value in limits.values())
+        except (ValueError, TypeError):
+            good = False
+        if not good:
+            raise TraitError(f"ProgressKit.limits={limits!r}: allowed are positive numbers for {', '.join(known)}")
+        return limits
+
+    def initialize_handlers(self) -> None:
+        """Register the routes."""
+        self.handlers.extend((pattern, handler, {"extension": self}) for pattern, handler in ROUTES)
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Start the hub. The port is final now, and no kernel has been started yet."""
+        if self._stopped:
+            return  # told to stop while it was starting
+        log.parent = serverapp.log  # what the library logs in this process belongs into the server's log
+        if self.owner == LOCAL and not is_stock(serverapp.identity_provider):
+            log.warning(
+                "Operations of kernels belong to %r, and with this identity provider no login has that name: "
+                "set c.ProgressKit.owner to the user name of the person whose kernels these are",
+                LOCAL,
+            )
+        runtime_dir = Path(jupyter_runtime_dir())
+        key, lock, hub_id = self._identify(runtime_dir, Path(serverapp.root_dir))
+        driver = HubDriver(
+            hub_id,
+            key,
+            msgspec.convert(self.limits, Limits, strict=False),
+            Path(self.history_file),
+            Retention(self.history_operations, self.history_days),
+        )
+        secret = secrets.token_urlsafe(32)
+        guard = Guard(driver.authority, secret, self.owner, self.allow_origins)
+        file = ConnectionFileOwner(runtime_dir)
+        try:
+            file.write(describe(serverapp, hub_id, secret))
+        except OSError as error:
+            log.warning("Kernels cannot find the hub, its connection file was not written: %s", error)
+        self.running = Running(driver, guard, file, lock)
+        self.log.info("progress_kit: hub %s is ready", hub_id)
+
+    async def stop_extension(self) -> None:
+        """Stop the hub: everything is stored, and nobody is sent here any more."""
+        self._stopped = True
+        if self.running is None:
+            return
+        driver, _, file, lock = self.running
+        self.running = None
+        file.remove()
+        await driver.stop()
+        log.parent = logging.root
+        if lock is not None:
+            lock.release()
+
+    def _identify(self, runtime_dir: Path, root_dir: Path) -> tuple[bytes, HubLock | None, str]:
+        """Return key, lock and id; without a place for them, ones that last until the server stops."""
+        try:
+            key = signing_key(runtime_dir)
+            lock = HubLock(runtime_dir, hub_id_of(root_dir, key))
+        except OSError as error:
+            log.warning("Tokens will not outlive this server, its key cannot be kept: %s", error)
+            return secrets.token_bytes(64), None, f"h_{secrets.token_hex(12)}"
+        return key, lock, lock.hub_id

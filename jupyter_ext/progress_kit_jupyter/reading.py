@@ -1,0 +1,77 @@
+"""Answers of the REST endpoint that hub and store give together."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from progress_kit.errors import ProtocolError
+from progress_kit.hub import Claims
+from progress_kit.hub.tokens import SHARE_S
+from progress_kit.model import HubInfo, Snapshot
+from progress_kit.protocol import PROTOCOL_VERSION, decode_snapshot
+from progress_kit.protocol.rest import Health, HistoryResponse, OperationCounts, StoreHealth, TasksResponse
+from progress_kit_jupyter.driver import HubDriver
+
+_NOT_FOUND: Final = "there is no such operation"
+
+
+async def operation(driver: HubDriver, claims: Claims, operation_id: str) -> Snapshot:
+    """Return one operation, live or from history; raises `ProtocolError` ``not_found``."""
+    live = driver.manager.snapshot(claims, operation_id)
+    if live is not None:
+        return decode_snapshot(live)
+    data = await asyncio.wrap_future(driver.store.get(claims.sub, operation_id))
+    if data is None:
+        raise ProtocolError("not_found", _NOT_FOUND)
+    stored = _from_store(data)
+    if claims.op not in {None, stored.id} or claims.nb not in {None, stored.origin.notebook}:
+        raise ProtocolError("not_found", _NOT_FOUND)
+    return stored
+
+
+async def tasks(driver: HubDriver, claims: Claims, operation_id: str) -> TasksResponse:
+    """Return the tasks of one operation; raises `ProtocolError` ``not_found``."""
+    return TasksResponse(items=(await operation(driver, claims, operation_id)).tasks)
+
+
+async def history(
+    driver: HubDriver, claims: Claims, *, kind: str | None, limit: int, before: str | None
+) -> HistoryResponse:
+    """Return a page of what has ended; raises `ProtocolError`, ``forbidden`` for a share link."""
+    if claims.op is not None or claims.nb is not None:
+        raise ProtocolError("forbidden", "a token for one operation or notebook does not show the history")
+    page = await asyncio.wrap_future(driver.store.history(claims.sub, kind, limit, before))
+    return HistoryResponse(items=tuple(_from_store(item) for item in page.items), next=page.next)
+
+
+async def health(driver: HubDriver, claims: Claims, version: str) -> Health:
+    """Return how the hub is, with the number of ended operations that `claims` may see."""
+    live, publishers, subscribers = driver.manager.counts()
+    status, reason = driver.store.status
+    return Health(
+        status="ok" if status == "ok" else "degraded",
+        version=version,
+        protocols=(PROTOCOL_VERSION,),
+        hub_id=driver.manager.hub_id,
+        epoch=driver.manager.epoch,
+        revision=driver.manager.revision,
+        now=driver.now().wall,
+        uptime_s=driver.uptime_s,
+        store=StoreHealth(status=status, reason=reason),
+        operations=OperationCounts(live=live, history=await asyncio.wrap_future(driver.store.count(claims.sub))),
+        publishers=publishers,
+        subscribers=subscribers,
+    )
+
+
+def revoke(driver: HubDriver, jti: str) -> None:
+    """Make one token void, for good."""
+    driver.authority.revoke(jti)
+    driver.store.revoke(jti, driver.now().wall + SHARE_S)
+
+
+def _from_store(data: bytes) -> Snapshot:
+    # It was encoded before it was stored, and so did not say so yet.
+    stored = decode_snapshot(data)
+    return msgspec.structs.replace(stored, hub=msgspec.structs.replace(stored.hub or HubInfo(), stored=True))
