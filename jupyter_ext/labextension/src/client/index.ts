@@ -1,0 +1,2 @@
+export { HubConnection } from './connection';
+export { ServerHub } from './server';

@@ -1,0 +1,29 @@
+import * as React from 'react';
+
+/** Render again each second while `active`, so that what is counted on between two messages moves. */
+export function useTick(active: boolean): void {
+  const [, tick] = React.useReducer((n: number) => n + 1, 0);
+  React.useEffect(() => {
+    if (!active) {
+      return;
+    }
+    const timer = window.setInterval(tick, 1000);
+    return () => window.clearInterval(timer);
+  }, [active]);
+}
+
+/** The largest value given for `key` so far, unless the value falls by more than `slack`: a count that does not tremble. */
+export function useSteady(key: string, value: number | null, slack: number): number | null {
+  const held = React.useRef<{ key: string; value: number | null }>({ key, value });
+  const { current } = held;
+  if (
+    current.key !== key ||
+    current.value === null ||
+    value === null ||
+    value > current.value ||
+    current.value - value > slack
+  ) {
+    held.current = { key, value };
+  }
+  return held.current.value;
+}
