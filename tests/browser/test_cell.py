@@ -1,0 +1,134 @@
+import json
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.desk import Desk, bars, expect_to_move, open_panel, run_cell, save, value
+from tests.browser.lab import MIME, Lab
+
+pytestmark = pytest.mark.browser
+
+LOOP = """
+import time
+from pathlib import Path
+import progress_kit as pk
+for number in pk.track(range(2_000), "Weigh the atoms", unit="atoms"):
+    if not Path("{stop}").exists():
+        time.sleep(0.02)
+"""
+STAGES = """
+import time
+import progress_kit as pk
+with pk.ProgressTracker("Survey the stars", stages={{"load": 1, "look": 8, "tell": 1}}) as tracker:
+    for star in tracker.stage("load").track(range(10)):
+        time.sleep(0.02)
+    for star in tracker.stage("look", unit="stars").track(range(600)):
+        time.sleep(0.02)
+        tracker.message = f"NGC {{star}}"
+        tracker.metrics["brightness"] = star / 7
+        {disturb}
+"""
+FAIL = "if star == 40: raise ValueError('the sky <b>is</b> cloudy')"
+
+
+def test_the_bar_moves_while_the_cell_runs(lab: Lab, desk: Desk) -> None:
+    """Count, percentage and bar go on while the cell is busy; in the end it is one line."""
+    lab.notebook("moves.ipynb", LOOP.format(stop="moves.stop"))
+    page = desk.notebook(lab, "moves.ipynb")
+    run_cell(page)
+    operation = bars(page)
+    expect_to_move(operation)
+    first = value(operation)
+    expect(operation.get_by_role("progressbar")).not_to_have_attribute("aria-valuenow", str(first))
+    assert value(operation) > first
+    desk.picture(page, "running")
+    (lab.root / "moves.stop").touch()
+    expect(operation).to_have_class(re.compile("pk-look-succeeded"))
+    expect(operation).to_contain_text("2,000 atoms in ")
+    desk.picture(page, "succeeded")
+
+
+def test_the_saved_file_holds_the_final_state(lab: Lab, desk: Desk) -> None:
+    """Whoever opens the notebook without progress_kit sees how it ended, in html and in text."""
+    lab.notebook("saved.ipynb", LOOP.format(stop="saved.stop").replace("0.02", "0.001"))
+    page = desk.notebook(lab, "saved.ipynb")
+    run_cell(page)
+    expect(bars(page)).to_have_class(re.compile("pk-look-succeeded"))
+    save(page)
+    [output] = lab.saved_outputs("saved.ipynb")
+    assert output["data"][MIME]["snapshot"]["state"] == "succeeded"
+    assert "finished in" in "".join(output["data"]["text/plain"])
+    assert "finished in" in "".join(output["data"]["text/html"])
+    page.reload()
+    expect(bars(page)).to_contain_text("2,000 atoms in ")
+    expect(bars(page)).to_have_count(1)
+
+
+def test_failed_and_cancelled_say_so_in_words(lab: Lab, desk: Desk) -> None:
+    """The failed one names the exception, never as HTML; the cross of a running one cancels it."""
+    lab.notebook("ends.ipynb", STAGES.format(disturb=FAIL), STAGES.format(disturb=""))
+    page = desk.notebook(lab, "ends.ipynb")
+    run_cell(page, 0)
+    expect(bars(page)).to_have_class(re.compile("pk-look-failed"))
+    expect(bars(page)).to_contain_text("failed")
+    expect(bars(page)).to_contain_text("ValueError: the sky <b>is</b> cloudy")
+    run_cell(page, 1)
+    operation = bars(page).nth(1)
+    expect(operation).to_contain_text("NGC ")
+    desk.picture(page, "failed-and-running")
+    operation.get_by_role("button", name="Cancel Survey the stars").click()
+    expect(operation).to_have_class(re.compile("pk-look-cancelled"))
+    expect(operation).to_contain_text("cancelled")
+    expect(page.locator(".jp-OutputArea").nth(1)).to_contain_text("OperationCancelled")
+    panel = open_panel(page)
+    expect(panel.locator(".pk-operation.pk-look-failed", has_text="Survey the stars")).to_be_visible()
+    expect(panel.locator(".pk-line")).to_have_text("live")
+    desk.picture(page, "failed-and-cancelled")
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_both_themes_are_readable(lab: Lab, desk: Desk, theme: str) -> None:
+    """Every text of a running and of a failed operation stands out from the page as WCAG asks (4.5 : 1)."""
+    settings = lab.home / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({"theme": f"JupyterLab {theme}"}), encoding="utf-8")
+    name = f"{theme}.ipynb"
+    lab.notebook(name, STAGES.format(disturb=FAIL), STAGES.format(disturb=""))
+    page = desk.notebook(lab, name)
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", str(theme == "Light").lower())
+    run_cell(page, 0)
+    expect(bars(page)).to_have_class(re.compile("pk-look-failed"))
+    run_cell(page, 1)
+    expect(bars(page).nth(1)).to_contain_text("NGC ")
+    open_panel(page)
+    desk.picture(page, theme.lower())
+    for operation in bars(page).all():
+        assert contrasts(operation) == {}
+
+
+def contrasts(operation: Locator) -> dict[str, float]:
+    """The texts of an operation whose contrast is below 4.5 : 1, and that contrast."""
+    found: dict[str, float] = operation.evaluate(
+        """element => {
+          const parse = text => text.match(/[\\d.]+/g).map(Number);
+          const over = ([r, g, b, a = 1], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a)];
+          const light = rgb => {
+            const [r, g, b] = rgb.map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          };
+          const ground = parse(getComputedStyle(element).backgroundColor);
+          const low = {};
+          const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const text = walker.currentNode.data.trim();
+            const parent = walker.currentNode.parentElement;
+            if (!text || !parent.checkVisibility()) continue;
+            const [dark, bright] = [over(parse(getComputedStyle(parent).color), ground), ground].map(light).sort();
+            const ratio = (bright + 0.05) / (dark + 0.05);
+            if (ratio < 4.5) low[text] = Math.round(100 * ratio) / 100;
+          }
+          return low;
+        }"""
+    )
+    return found
