@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from progress_kit.errors import InvalidValueError
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -31,6 +29,8 @@ class Settings:
     """How long the interpreter's exit may wait for the last states to be sent."""
     connect_timeout_s: float = 5.0
     """How long one attempt to reach the hub may take."""
+    problems: tuple[str, ...] = ()
+    """What the environment says that cannot be meant; those settings have their defaults."""
 
     def __repr__(self) -> str:
         shown = (
@@ -50,8 +50,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 def read(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of `environ` (default: the process's environment).
 
-    Raises `InvalidValueError` for a number that is none or out of its bounds.
+    A number that is none or out of its bounds is no reason for a computation to fail: it is named in `problems`.
     """
+    problems: list[str] = []
     env = os.environ if environ is None else environ
     connection_file = env.get("PROGRESS_KIT_CONNECTION_FILE")
     return Settings(
@@ -59,14 +60,15 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         hub_url=env.get("PROGRESS_KIT_HUB_URL") or None,
         token=env.get("PROGRESS_KIT_TOKEN") or None,
         connection_file=Path(connection_file) if connection_file else None,
-        sample_rate_hz=_number(env, "sample_rate_hz"),
-        announce_after_s=_number(env, "announce_after_s"),
-        exit_flush_s=_number(env, "exit_flush_s"),
-        connect_timeout_s=_number(env, "connect_timeout_s"),
+        sample_rate_hz=_number(env, "sample_rate_hz", problems),
+        announce_after_s=_number(env, "announce_after_s", problems),
+        exit_flush_s=_number(env, "exit_flush_s", problems),
+        connect_timeout_s=_number(env, "connect_timeout_s", problems),
+        problems=tuple(problems),
     )
 
 
-def _number(env: Mapping[str, str], name: str) -> float:
+def _number(env: Mapping[str, str], name: str, problems: list[str]) -> float:
     variable = f"PROGRESS_KIT_{name.upper()}"
     default: float = getattr(Settings(), name)
     text = env.get(variable)
@@ -78,6 +80,6 @@ def _number(env: Mapping[str, str], name: str) -> float:
     except ValueError:
         value = float("nan")
     if not low <= value <= high:  # also refuses NaN
-        message = f"{variable}={text!r} is not a number from {low:g} to {high:g}; unset it to use {default:g}"
-        raise InvalidValueError(message)
+        problems.append(f"{variable}={text!r} is not a number from {low:g} to {high:g}; {default:g} is used")
+        return default
     return value

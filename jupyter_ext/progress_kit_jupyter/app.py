@@ -88,7 +88,7 @@ class ProgressKit(ExtensionApp):
         try:
             msgspec.convert(limits, Limits, strict=False)
             good = set(limits) <= set(known) and all(float(value) > 0 for value in limits.values())
-        except (ValueError, TypeError):
+        except (msgspec.ValidationError, ValueError, TypeError):  # the first is a ValueError since msgspec 0.21
             good = False
         if not good:
             raise TraitError(f"ProgressKit.limits={limits!r}: allowed are positive numbers for {', '.join(known)}")

@@ -8,7 +8,6 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from progress_kit import clock, settings
-from progress_kit.errors import InvalidValueError
 from progress_kit.model import Snapshot
 from progress_kit.publisher.sampler import Sampler, Sink, Source
 from progress_kit.publisher.session import PublisherSession
@@ -194,9 +193,7 @@ class Disabled:
 
 def create() -> Publisher | Disabled:
     """Return a publisher as the environment wants it; a wrong setting is one warning and its default."""
-    try:
-        found = settings.read()
-    except InvalidValueError as error:
-        Trouble().warn("settings", "%s", error)
-        found = Settings()
+    found = settings.read()
+    for problem in found.problems:
+        Trouble().warn("settings", "%s", problem)
     return Publisher(found) if found.enabled else Disabled()

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from progress_kit.errors import InvalidValueError
 from progress_kit.model import Snapshot
 from progress_kit.tracker.outcome import Outcome
 
@@ -105,10 +104,7 @@ def end(operation: "Operation", snapshot: Snapshot, *, here: bool) -> None:
 def _settings() -> "Settings":
     from progress_kit import settings
 
-    try:
-        return settings.read()
-    except InvalidValueError:
-        return settings.Settings()  # the publisher has said so
+    return settings.read()
 
 
 def _warn(topic: str, text: str) -> None:

@@ -545,6 +545,7 @@ def test_the_thread_starts_with_the_first_operation_and_ends_after_the_last(
         assert thread.daemon
         operation.state = "succeeded"
         publisher.end(operation)
+        thread.join(20)  # first, so that it starts none of the others meanwhile
         for other in set(threading.enumerate()) - before:
             other.join(20)
             assert not other.is_alive()

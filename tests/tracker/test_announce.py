@@ -1,3 +1,4 @@
+import gc
 import logging
 import subprocess
 import sys
@@ -66,6 +67,19 @@ def test_the_end_is_shown_by_the_thread_that_ends_it(
         clock.advance(0.3)
     assert screen.shown == [("succeeded", threading.current_thread().name)]
     assert publisher.ended[0].origin.cell_id == "c1"
+
+
+def test_a_collected_loop_is_not_shown_by_its_collector(
+    screen: Screen, clock: FakeClock, publisher: RecordingPublisher
+) -> None:
+    """A garbage collection may come in the middle of anything, a display too: the publisher's thread shows that end."""
+    holder: dict[str, object] = {"loop": iter(pk.track([1, 2]))}
+    holder["itself"] = holder
+    clock.advance(1)
+    del holder
+    gc.collect()
+    assert [ended.state for ended in publisher.ended] == ["succeeded"]
+    assert not screen.shown
 
 
 def test_a_short_loop_shows_nothing(screen: Screen, clock: FakeClock) -> None:
