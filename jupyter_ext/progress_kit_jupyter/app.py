@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server import version_info
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from traitlets import Dict, Float, Int, List, TraitError, Unicode, default, validate
@@ -22,6 +23,8 @@ from progress_kit_jupyter.identity import HubLock, hub_id_of, signing_key
 from progress_kit_jupyter.progress import ROUTES
 
 log: Final = logging.getLogger("progress_kit")
+MINIMUM_SERVER: Final = (2, 16)
+"""The first one that tells its extensions when the port is final."""
 
 
 class Running(NamedTuple):
@@ -96,6 +99,13 @@ class ProgressKit(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Register the routes."""
+        if version_info < MINIMUM_SERVER:
+            log.warning(
+                "The progress hub is not started: jupyter_server %s is too old, it needs %s; run "
+                "`pip install --upgrade 'progress-kit[jupyter]'`",
+                ".".join(map(str, version_info[:3])),
+                ".".join(map(str, MINIMUM_SERVER)),
+            )
         self.handlers.extend((pattern, handler, {"extension": self}) for pattern, handler in ROUTES)
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:

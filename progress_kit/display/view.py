@@ -158,8 +158,10 @@ def _main_stage(snapshot: Snapshot) -> Stage | None:
 def _counter(stage: Stage | None, *, ended: bool) -> str:
     if stage is None or (stage.total is None and stage.done == 0):
         return ""
-    total = None if ended and stage.total == stage.done else stage.total
-    return text.counter(stage.done, total, _unit(stage))
+    complete = ended and stage.total == stage.done
+    if complete and not stage.unit:
+        return ""  # a bare number says nothing
+    return text.counter(stage.done, None if complete else stage.total, _unit(stage))
 
 
 def _left(snapshot: Snapshot) -> str:

@@ -89,6 +89,8 @@ def test_the_text_of_the_protocol(survey: Snapshot) -> None:
     """Plain text is one short line that stays the same while nothing changes."""
     assert plain(survey) == "Survey the standard library: 43 %"
     assert plain(ended(survey, "succeeded")) == "Survey the standard library: finished in 1 min 43 s, 698 / 1,836 files"
+    bare = Stage(name="main", state="succeeded", done=9, total=9, elapsed_s=1)
+    assert plain(ended(replace(survey, stages=(bare,)), "succeeded")).endswith("finished in 1 min 43 s")
     assert plain(replace(survey, fraction=None)) == "Survey the standard library: 698 / 1,836 files"
 
 

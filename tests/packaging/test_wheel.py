@@ -1,42 +1,20 @@
 """What people install: the wheel, without node, with the base dependencies alone or beside JupyterLab."""
 
 import json
-import os
 import re
-import signal
-import subprocess
 import tomllib
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.integration.processes import Home
 from tests.packaging.environment import ROOT, Environment
+from tests.packaging.server import Lab
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHARED = "share/jupyter/labextensions/progress-kit"
-HEALTH = "progress-kit/api/health"
-
-
-@pytest.fixture(scope="module")
-def base(make_environment: Callable[[], Environment], wheel: Path) -> Environment:
-    """Return an environment with the wheel and its base dependencies."""
-    environment = make_environment()
-    environment.install(str(wheel))
-    return environment
-
-
-@pytest.fixture(scope="module")
-def lab(make_environment: Callable[[], Environment], wheel: Path) -> Environment:
-    """Return an environment with JupyterLab and a base install of the wheel."""
-    environment = make_environment()
-    environment.install("jupyterlab>=4.4,<5", str(wheel))
-    return environment
 
 
 def test_versions_agree() -> None:
@@ -67,75 +45,45 @@ def test_wheel_holds_both_packages_and_the_labextension(wheel: Path) -> None:
 
 def test_base_install_reports_progress_without_jupyter_and_node(base: Environment) -> None:
     """`pip install progress-kit` on a machine without node brings no Jupyter server, and a tracked loop just runs."""
-    installed = {line.partition("==")[0].lower() for line in base.run("pip", "freeze").splitlines()}
-    assert "jupyter-core" in {name.replace("_", "-") for name in installed}
-    assert not {"jupyter_server", "jupyterlab", "tornado"} & installed
+    installed = set(base.installed())
+    assert "jupyter-core" in installed
+    assert not {"jupyter-server", "jupyterlab", "tornado"} & installed
     told = base.run("python", "-c", "import progress_kit as pk; print(sum(pk.track(range(10), 'Add')))")
     assert told.strip() == "45"
 
 
 def test_install_from_a_git_tree_without_node_says_what_is_missing(
-    make_environment: Callable[[], Environment], git_tree: Path
+    tmp_path_factory: pytest.TempPathFactory, git_tree: Path
 ) -> None:
     """Without node, a source tree still installs, without the JupyterLab side and with a message that says so."""
-    environment = make_environment()
+    environment = Environment(tmp_path_factory.mktemp("source"))
     told = environment.install(str(git_tree))
     assert "Install Node.js" in told
     environment.run("python", "-c", "import progress_kit")
     assert not (environment.prefix / SHARED).exists()
 
 
-def test_jupyter_finds_both_extensions(lab: Environment) -> None:
+def test_jupyter_finds_both_extensions(base_with_lab: Environment) -> None:
     """A base install enables the server extension and the labextension in JupyterLab."""
-    servers = lab.run("jupyter", "server", "extension", "list")
+    servers = base_with_lab.run("jupyter", "server", "extension", "list")
     assert re.search(r"progress_kit_jupyter .*enabled", servers), servers
     assert re.search(r"progress_kit_jupyter \S+ .*OK", servers), servers
-    assert re.search(r"progress-kit v\S+ .*enabled.*OK", lab.run("jupyter", "labextension", "list"))
+    assert re.search(r"progress-kit v\S+ .*enabled.*OK", base_with_lab.run("jupyter", "labextension", "list"))
 
 
-@pytest.fixture
-def running_lab(lab: Environment, tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the URL of a JupyterLab that has started, and the lines that it has logged."""
-    command = [str(lab.prefix / "bin/jupyter"), "lab", "--no-browser", "--ServerApp.port=0", "--allow-root"]
-    token = ["--IdentityProvider.token=packaging"]
-    process = subprocess.Popen(
-        [*command, *token], cwd=tmp_path, env=lab.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    lines: list[str] = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            if found := re.search(r"(http://127\.0\.0\.1:\d+/)lab", line):
-                break
-        else:
-            pytest.fail("JupyterLab did not start:\n" + "".join(lines))
-        yield found[1], lines
-    finally:
-        process.send_signal(signal.SIGTERM)
-        lines += process.stdout
-        process.wait()
-        process.stdout.close()
+def test_the_lab_extra_brings_nothing_but_jupyterlab(base_with_lab: Environment, wheel: Path) -> None:
+    """`pip install progress-kit[lab]` is the same as a base install beside JupyterLab."""
+    before = base_with_lab.installed()
+    base_with_lab.install(f"{wheel}[lab]")
+    assert base_with_lab.installed() == before
 
 
-def read(request: urllib.request.Request) -> dict[str, Any]:
-    """Return the JSON answer; being refused is no answer yet, as the URL is told a moment before the server listens."""
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-                answer: dict[str, Any] = json.load(response)
-                return answer
-        except urllib.error.URLError as error:
-            if not isinstance(error.reason, ConnectionRefusedError):
-                raise
-            os.sched_yield()
-
-
-def test_base_install_starts_in_jupyterlab_without_an_error(running_lab: tuple[str, list[str]]) -> None:
+def test_base_install_starts_in_jupyterlab_without_an_error(base_with_lab: Environment, home: Home) -> None:
     """JupyterLab with a base install starts the hub, and logs neither an error nor a warning about it."""
-    url, lines = running_lab
-    health = read(urllib.request.Request(url + HEALTH, headers={"Authorization": "token packaging"}))  # noqa: S310
+    with Lab(base_with_lab, home) as lab:
+        health = lab.ask("progress-kit/api/health")
+        lines = lab.stop()
     assert health["status"] == "ok", health
-    complaints = [line for line in lines if re.match(r"\[[EC] ", line) or ("[W" in line and "progress" in line)]
-    assert complaints == []
+    logged = [line for line in lines if "received signal 15" not in line]  # that one tells of our own stop
+    assert [line for line in logged if re.match(r"\[[EC] ", line) or ("[W" in line and "progress" in line)] == []
     assert "Traceback" not in "".join(lines)
