@@ -30,9 +30,9 @@ FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 class _Gate:
     """Stands beside each item that a loop takes; true, as any object is that says nothing else."""
 
-    __slots__ = ("loop",)
+    __slots__ = ("finisher",)
 
-    loop: "Loop[Any]"
+    finisher: "Callable[[], Finisher | None]"
 
 
 class _ShutGate(_Gate):
@@ -41,7 +41,7 @@ class _ShutGate(_Gate):
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        finisher = self.loop.finisher()
+        finisher = self.finisher()
         if finisher is not None:
             finisher.reached()  # raises OperationCancelled
         return True
@@ -50,8 +50,8 @@ class _ShutGate(_Gate):
 class Loop(Generic[T]):
     """One pass over `iterable`: `iterator` is what the loop runs on, `consumed` how many items it has taken.
 
-    `stop` makes it end at its next step (an arbitrary iterator gives one more item first, which is lost); `close` keeps
-    the count and lets go of the data. Both may be called from any thread.
+    `stop`, from any thread, makes it end at its next step; an arbitrary iterator gives one more item first, which is
+    lost.
     """
 
     __slots__ = ("_cursor", "_end", "_gate", "_numbers", "finisher", "iterator")
@@ -90,13 +90,8 @@ class Loop(Generic[T]):
         if self._gate is None:
             self._cursor.__setstate__(sys.maxsize)
         else:
-            self._gate.loop = self
+            self._gate.finisher = self.finisher
             self._gate.__class__ = _ShutGate
-
-    def close(self) -> None:
-        """Keep the count, and let go of the data."""
-        self._end = self.consumed()
-        self._gate, self._numbers, self._cursor, self.iterator = _Gate(), (), iter(()), iter(())
 
 
 def _no_finisher() -> None:
@@ -130,10 +125,6 @@ class AsyncLoop(Generic[T]):
         return max(0, self._taken - 1)
 
     def stop(self) -> None:
-        """See `Loop`."""
-        self._stopped = True
-
-    def close(self) -> None:
         """See `Loop`."""
         self._stopped = True
 
@@ -194,7 +185,7 @@ class Finisher:
             frame = None
         owner.left(
             exception_at=self._site.left_by_exception_at(frame),
-            in_loop=frame is not None and frame.f_code is self._site.code,
+            in_loop=self._site.is_left_in(frame),
         )
 
 

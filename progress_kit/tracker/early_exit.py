@@ -23,10 +23,9 @@ _BEGIN: Final = _numbers("GET_ITER")
 _BEGIN_ASYNC: Final = _numbers("GET_AITER")
 # What follows GET_ITER in a loop, and from 3.12 on in a comprehension; anything else keeps the iterator elsewhere.
 _NEXT: Final = _numbers("FOR_ITER", "LOAD_FAST_AND_CLEAR", "EXTENDED_ARG")
-# These drop the iterator without an exception. POP_ITER is 3.14's.
-_DROP: Final = _numbers("POP_TOP", "POP_ITER", "END_FOR", "END_ASYNC_FOR")
-# A generator that is closed here was simply left; a coroutine's `await` raises here.
-_SUSPENDED: Final = _numbers("YIELD_VALUE", "RESUME")
+# Without an exception the iterator is dropped by one of these (POP_ITER is 3.14's), or while a generator is closed
+# where it yields. An exception that comes out of an `await` stands at other instructions on every version.
+_LEAVE: Final = _numbers("POP_TOP", "POP_ITER", "END_FOR", "END_ASYNC_FOR", "YIELD_VALUE", "RESUME")
 
 
 class CallSite(NamedTuple):
@@ -48,15 +47,16 @@ class CallSite(NamedTuple):
             return False
         return code[at] in _BEGIN_ASYNC or (code[at] in _BEGIN and code[at + 2] in _NEXT)
 
+    def is_left_in(self, frame: FrameType | None) -> bool:
+        """Whether it is the loop's own function that is destroying its iterator, while it stands in `frame`."""
+        return frame is not None and frame.f_code is self.code and self.begins_loop()
+
     def left_by_exception_at(self, frame: FrameType | None) -> int | None:
         """Return the instruction at which an exception left the loop that began here; None if nothing tells of one.
 
         `frame` is the one in which the loop's iterator is being destroyed.
         """
-        if frame is None or frame.f_code is not self.code or not self.begins_loop():
-            return None
-        operation = self.code.co_code[frame.f_lasti]
-        if operation in _DROP or (operation in _SUSPENDED and not self.code.co_flags & _CO_COROUTINE):
+        if frame is None or not self.is_left_in(frame) or self.code.co_code[frame.f_lasti] in _LEAVE:
             return None
         return frame.f_lasti
 

@@ -32,9 +32,6 @@ class Position(Protocol):
     def stop(self) -> None:
         """End the loop at its next step."""
 
-    def close(self) -> None:
-        """Keep the count, and let go of the data."""
-
 
 class Count:
     """Done out of total: what was counted by hand, plus where the loops that count here are."""
@@ -87,7 +84,6 @@ class Count:
                 self._total = self._done
             elif self._total is not None and length is not None:
                 self._total += count - length
-        loop.close()
 
     def by_cost(self) -> tuple[float, float] | None:
         """Return done and total as costs; None where these are unknown or not those of the whole."""

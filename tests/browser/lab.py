@@ -1,5 +1,6 @@
 """A real Jupyter server in a process of its own, with nothing of the user's: for tests that need the whole way."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ TOKEN: Final = "browser-tests"
 _CLASSES: Final = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
 _READY: Final = "is running at"
 _PATIENCE_S: Final = 60.0
+_GOODBYE_S: Final = 10.0
 
 
 class Lab:
@@ -123,15 +125,16 @@ class Lab:
         if process is None:
             return
         process.send_signal(signum)
-        try:
-            process.wait(_PATIENCE_S)
-        finally:
-            process.kill()
-            process.wait()
-            if self._reader is not None:
-                self._reader.join(_PATIENCE_S)
-            assert process.stderr is not None
-            process.stderr.close()
+        # Stopped in the middle of a page's request, jupyter_server ends its kernels, and then waits for ever for the
+        # thread of that request (anyio's to_thread).
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GOODBYE_S)
+        process.kill()
+        process.wait()
+        if self._reader is not None:
+            self._reader.join(_PATIENCE_S)
+        assert process.stderr is not None
+        process.stderr.close()
 
     def _read(self) -> None:
         assert self._process is not None

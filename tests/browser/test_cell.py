@@ -87,6 +87,27 @@ def test_failed_and_cancelled_say_so_in_words(lab: Lab, desk: Desk) -> None:
     desk.picture(page, "failed-and-cancelled")
 
 
+def test_a_widget_follows_an_operation_too(lab: Lab, desk: Desk) -> None:
+    """What is built of ipywidgets can show an operation, live while the cell is busy, and its end."""
+    lab.notebook(
+        "widget.ipynb",
+        "import time\nimport progress_kit as pk\nfrom progress_kit.display import ProgressWidget\n"
+        "with pk.ProgressTracker('Dig', stages=['dig']) as tracker:\n"
+        "    widget = ProgressWidget(tracker)\n"
+        "    display(widget)\n"
+        "    for spade in tracker.stage('dig', unit='spades').track(range(300)):\n"
+        "        time.sleep(0.02)\n",
+    )
+    page = desk.notebook(lab, "widget.ipynb")
+    run_cell(page)
+    widget = page.locator(".jupyter-widgets.widget-html")
+    expect(widget).to_contain_text(re.compile(r"Dig [1-3]\d %"))
+    expect(widget).to_contain_text(re.compile(r"Dig [5-9]\d %"))
+    desk.picture(page, "widget")
+    expect(widget).to_contain_text("Dig finished in ")
+    expect(widget).to_contain_text("300 spades")
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_both_themes_are_readable(lab: Lab, desk: Desk, theme: str) -> None:
     """Every text of a running and of a failed operation stands out from the page as WCAG asks (4.5 : 1)."""
@@ -111,7 +132,14 @@ def contrasts(operation: Locator) -> dict[str, float]:
     """The texts of an operation whose contrast is below 4.5 : 1, and that contrast."""
     found: dict[str, float] = operation.evaluate(
         """element => {
-          const parse = text => text.match(/[\\d.]+/g).map(Number);
+          const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+          const parse = colour => {
+            pen.clearRect(0, 0, 1, 1);
+            pen.fillStyle = colour;
+            pen.fillRect(0, 0, 1, 1);
+            const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+            return [r, g, b, a / 255];
+          };
           const over = ([r, g, b, a = 1], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a)];
           const light = rgb => {
             const [r, g, b] = rgb.map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
@@ -121,12 +149,13 @@ def contrasts(operation: Locator) -> dict[str, float]:
           const low = {};
           const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
           while (walker.nextNode()) {
-            const text = walker.currentNode.data.trim();
+            const shown = walker.currentNode.data.trim();
             const parent = walker.currentNode.parentElement;
-            if (!text || !parent.checkVisibility()) continue;
-            const [dark, bright] = [over(parse(getComputedStyle(parent).color), ground), ground].map(light).sort();
+            if (!shown || !parent.checkVisibility()) continue;
+            const text = over(parse(getComputedStyle(parent).color), ground);
+            const [dark, bright] = [light(text), light(ground)].sort((a, b) => a - b);
             const ratio = (bright + 0.05) / (dark + 0.05);
-            if (ratio < 4.5) low[text] = Math.round(100 * ratio) / 100;
+            if (ratio < 4.5) low[shown] = Math.round(100 * ratio) / 100;
           }
           return low;
         }"""

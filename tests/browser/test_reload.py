@@ -20,7 +20,7 @@ for number in pk.track(range(5_000), "Count the grains", unit="grains"):
 
 @pytest.mark.parametrize("saved", [False, True], ids=["unsaved", "saved"])
 def test_a_reload_while_the_cell_runs_brings_the_bar_back(lab: Lab, desk: Desk, saved: bool) -> None:  # noqa: FBT001 - named by its id
-    """Live within 3 s of the notebook, once, whether or not the file had the output; the file has the end afterwards."""
+    """Live within 3 s of the notebook, once, whether or not the file had the output; it has the end afterwards."""
     name = f"reload-{saved}.ipynb"
     lab.notebook(name, LOOP.format(stop=f"reload-{saved}"))
     page = desk.notebook(lab, name)

@@ -11,6 +11,7 @@ import progress_kit as pk
 from progress_kit import display, publisher
 from progress_kit.model import Origin, Snapshot
 from progress_kit.publisher import Sink, Source
+from progress_kit.settings import Settings
 from progress_kit.testing import FakeClock, RecordingPublisher
 from progress_kit.tracker import announce
 
@@ -87,6 +88,14 @@ def test_a_short_loop_shows_nothing(screen: Screen, clock: FakeClock) -> None:
     for _ in range(100):
         for _ in pk.track([1, 2]):
             clock.advance(0.001)
+    assert not screen.shown
+
+
+def test_switched_off_nothing_is_shown(screen: Screen, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``PROGRESS_KIT=off`` opens no display, however long a loop takes and however it ends."""
+    monkeypatch.setattr(announce, "_settings", lambda: Settings(enabled=False))
+    for _ in pk.track([1, 2]):
+        clock.advance(1)
     assert not screen.shown
 
 

@@ -65,7 +65,8 @@ def _found_early() -> None:
 
 def _closed_generator() -> None:
     def numbers() -> Generator[int, None, None]:
-        yield from (number for number in pk.track([1, 2]))
+        for number in pk.track([1, 2]):
+            yield number + 1
 
     generator = numbers()
     next(generator)

@@ -9,6 +9,7 @@ import pytest
 import progress_kit as pk
 from progress_kit.model import Counter
 from progress_kit.testing import RecordingPublisher
+from progress_kit.tracker import context as innermost
 
 
 def test_a_loop_inside_a_stage_is_its_counter(publisher: RecordingPublisher) -> None:
@@ -161,6 +162,18 @@ def test_current_in_a_context_that_outlives_the_operation() -> None:
     with pk.ProgressTracker("Work"):
         context = contextvars.copy_context()
     assert not context.run(pk.current)
+
+
+def test_loops_that_end_elsewhere_are_forgotten() -> None:
+    """A context in which many loops began that ended outside of it does not grow."""
+    context = contextvars.copy_context()
+    for _ in range(50):
+        loop = context.run(lambda: iter(pk.track([1, 2])))
+        del loop
+    entry, depth = context[innermost._innermost], 0
+    while entry is not None:
+        entry, depth = entry.outer, depth + 1
+    assert depth == 1
 
 
 def test_a_generator_that_was_left_is_not_current_any_more() -> None:

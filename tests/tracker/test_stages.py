@@ -77,7 +77,7 @@ def test_a_loop_in_a_stage_counts_there() -> None:
                 pass
             assert stage.state == "running"
             for _ in stage.track(iter([4, 5])):
-                pass
+                assert stage.total == 5
             assert (stage.done, stage.total) == (5, 5)
         assert not tracker.snapshot().stages[1].counters
 

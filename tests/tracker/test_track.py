@@ -1,5 +1,7 @@
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -130,10 +132,35 @@ def test_each_loop_is_an_operation_of_its_own(publisher: RecordingPublisher) -> 
     assert first.id != second.id
 
 
-def test_a_loop_inside_a_loop_over_the_same_object_gets_all_items() -> None:
-    """Nesting two loops over one tracked object gives every pair, as it does without."""
-    numbers = pk.track([1, 2])
-    assert [(a, b) for a in numbers for b in numbers] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+def test_a_loop_inside_a_loop_over_the_same_object_gets_all_items(publisher: RecordingPublisher) -> None:
+    """Nesting two loops over one tracked object gives every pair, and the inner one is a counter of the outer."""
+    numbers = pk.track([1, 2], "Pairs")
+    pairs = []
+    for a in numbers:
+        for b in numbers:
+            pairs += [(a, b)]
+        assert pk.current() is numbers
+    assert pairs == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [ended.stages[0].counters[0].name for ended in publisher.ended] == ["Pairs"]
+
+
+def test_two_threads_may_loop_over_the_same_object(publisher: RecordingPublisher) -> None:
+    """Each of them has an operation of its own, and is inside of that one."""
+    numbers = pk.track(range(5))
+    barrier = threading.Barrier(2)
+
+    def loop(_: int) -> set[str | None]:
+        seen = set()
+        for _ in numbers:
+            barrier.wait(10)
+            seen.add(pk.current().id)
+            barrier.wait(10)
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(loop, range(2))
+    assert (len(first), len(second), len(first | second)) == (1, 1, 2)
+    assert [ended.stages[0].done for ended in publisher.ended] == [5, 5]
 
 
 def test_a_block_around_the_loop_is_the_run(publisher: RecordingPublisher, clock: FakeClock) -> None:

@@ -151,9 +151,9 @@ def test_async_generator_functions(publisher: RecordingPublisher) -> None:
         left: Any = numbers()
         await anext(left)
         await left.aclose()
+        assert log == ["caught", "closed", "closed"]
 
     asyncio.run(main())
-    assert log == ["caught", "closed", "closed"]
     assert [(ended.state, ended.ended_early) for ended in publisher.ended] == [
         ("succeeded", False),
         ("succeeded", True),
