@@ -117,6 +117,16 @@ describe('one operation', () => {
     expect(now).toBe('43');
   });
 
+  it('says where it failed although no stage is worked on any more', () => {
+    const stages = snapshot().stages.map(each => ({
+      ...each,
+      state: each.name === 'analysis' ? ('failed' as const) : each.state
+    }));
+    const error = { type: 'ValueError', message: 'no' };
+    const { text } = show({ state: 'failed', error, stage: null, stages });
+    expect(text).toContain('ValueError: no (in analysis)');
+  });
+
   it('keeps its place when it failed, and says why and where', () => {
     const error = { type: 'ValueError', message: 'Input X contains NaN' };
     const { text, now, spoken } = show({ state: 'failed', error, fraction: 0.61, elapsed_s: 192 });

@@ -52,9 +52,11 @@ export function filled(stage: Stage): number {
   return stage.total > 0 ? Math.min(1, stage.done / stage.total) : Number(stage.done > 0);
 }
 
-/** The stage that is worked on, or that the operation ended in. */
+/** The stage that is worked on, or in which the operation failed or was cancelled. */
 export function currentStage(snapshot: Snapshot): Stage | null {
-  return snapshot.stages.find(stage => stage.name === snapshot.stage) ?? null;
+  const { stage: name, stages, state } = snapshot;
+  const endedIn = state === 'failed' || state === 'cancelled' ? state : null;
+  return stages.find(stage => stage.name === name || stage.state === endedIn) ?? null;
 }
 
 /** The counter that says best how much was done: the longest stage that counted something with a name. */
