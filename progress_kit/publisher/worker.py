@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import encodings.idna  # noqa: F401 - else imported by the first look-up of a name, perhaps during a fork
 from collections.abc import Callable
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 from progress_kit import clock
+from progress_kit.publisher.forking import undivided
 from progress_kit.publisher.link import Link
 from progress_kit.publisher.sampler import Sampler
 from progress_kit.publisher.session import PublisherSession
@@ -76,6 +79,8 @@ class Worker:
     def run(self) -> None:
         """Run until there has been nothing to do for long, or `stop`."""
         try:
+            with undivided():
+                anyio.run(anyio.lowlevel.checkpoint, backend="asyncio")  # imports what a loop needs
             anyio.run(self._main, backend="asyncio")
         except Exception as error:  # noqa: BLE001 - the last line of defence: nothing may reach the user's process
             self.failed = True
@@ -106,7 +111,8 @@ class Worker:
             tasks.cancel_scope.cancel()
 
     def _step(self, link: Link, now: float) -> bool:
-        news = self._sampler.step(now, link.hub_id)
+        with undivided():
+            news = self._sampler.step(now, link.hub_id)
         if link.sending:
             self._session.take(news)
         else:
