@@ -8,6 +8,8 @@ import pytest
 from progress_kit.client import operations
 from tests.integration.processes import Home, Script, Server, Watcher
 
+pytestmark = pytest.mark.slow
+
 STEPS = """
 import progress_kit as pk
 with pk.ProgressTracker({name!r}, stages={{"main": 1}}) as tracker:
