@@ -217,6 +217,8 @@ class ProgressConnectionManager:
             if now.monotonic < subscription.due:
                 self._due = subscription.due if self._due is None else min(self._due, subscription.due)
                 continue
+            if subscription.revision and not self._registry.covers(subscription.revision):
+                subscription.start_over()
             piece = self._delivery.piece(peer.claims, subscription)
             subscription.revision = piece.revision
             if piece.is_empty and not piece.more and subscription.answered:

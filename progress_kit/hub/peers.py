@@ -23,6 +23,12 @@ class Subscription(Struct, eq=False):
     due: float = 0.0
     """Monotonic second before which nothing is sent (the subscriber's own rate limit)."""
 
+    def start_over(self) -> None:
+        """Send everything anew: removals that this cursor has not seen are no longer known."""
+        self.revision = 0
+        self.reset = self.fresh = True
+        self.answered = False
+
 
 class Session(Struct, eq=False):
     """One life of one publishing process: its operations live as long as it gives signs of life."""
