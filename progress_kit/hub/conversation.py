@@ -6,7 +6,7 @@ from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.events import Now
 from progress_kit.hub.outbox import Outbox
-from progress_kit.hub.peers import Peer, Subscription, may_see
+from progress_kit.hub.peers import Peer, Session, Subscription, may_see
 from progress_kit.hub.publications import Publications
 from progress_kit.hub.registry import Registry
 from progress_kit.hub.tokens import Claims, TokenAuthority
@@ -111,7 +111,7 @@ class Conversation:
         )
         self._outbox.send(peer.conn, welcome, now)
         if peer.session is not None:
-            self._acknowledge_all(peer, now)
+            self._acknowledge_all(peer.session, now)
 
     def _begin_session(self, peer: Peer, owner: str, session_id: str, now: Now) -> None:
         session = self._publications.session(owner, session_id, now)
@@ -121,15 +121,13 @@ class Conversation:
         peer.session = session
         self._publications.renew(session, now)
 
-    def _acknowledge_all(self, peer: Peer, now: Now) -> None:
+    def _acknowledge_all(self, session: Session, now: Now) -> None:
         """Tell a returning publisher what was stored while it was away."""
-        if peer.session is None:
-            return
-        known = self._publications.known(peer.session)
+        known = self._publications.known(session)
         ended = (entry for entry in map(self._registry.get, known) if entry is not None and entry.terminal)
         durable = {entry.id: entry.snapshot.seq for entry in ended if entry.hub.stored}
         if durable:
-            self._outbox.send(peer.conn, Ack(durable=durable), now)
+            self._outbox.send(session.conn, Ack(durable=durable), now)
 
     def _within_rate(self, peer: Peer, message: ClientMessage, now: Now) -> bool:
         """Spend one message of the peer's budget. Ends are never dropped; a flood closes the connection."""
