@@ -1,97 +1,46 @@
-"""Counting at C speed: a loop runs on C iterators alone, and its position is read from outside.
+"""Counting at C speed: a loop runs on C iterators alone, and its position is read from outside (see `cursors`)."""
 
-A list, tuple or range is iterated as it is: its iterator's `length_hint` tells how much is left, and another thread can
-move it to its end, which stops the loop without a test in each step. Anything else runs through `itertools.compress`,
-beside an `itertools.repeat` of one object whose `length_hint` is read instead. That object is true until the loop is to
-stop; then its class is changed for one whose truth value raises `OperationCancelled`.
-"""
-
-import operator
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from itertools import chain, compress, repeat
-from typing import Any, Generic, Protocol, TypeVar, cast
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import ref
 
+from progress_kit.tracker.cursors import cursor
 from progress_kit.tracker.early_exit import CallSite
 
 T = TypeVar("T")
 
-_ENDLESS = range(sys.maxsize)
-"""More than any loop can take."""
-
-_SEEKABLE = frozenset({list, tuple, range})
-_CURSORS: frozenset[type] = frozenset(type(iter(kind())) for kind in (list, tuple)) | {type(iter(range(0)))}
-
-FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
-"""Without the interpreter's lock no thread may move an iterator that another one is using."""
-
-
-class _Gate:
-    """Stands beside each item that a loop takes; true, as any object is that says nothing else."""
-
-    __slots__ = ("finisher",)
-
-    finisher: "Callable[[], Finisher | None]"
-
-
-class _ShutGate(_Gate):
-    """What a gate becomes when its loop is stopped: asked for its truth, in the loop's own thread, it ends the loop."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        finisher = self.finisher()
-        if finisher is not None:
-            finisher.reached()  # raises OperationCancelled
-        return True
-
 
 class Loop(Generic[T]):
-    """One pass over `iterable`: `iterator` is what the loop runs on, `consumed` how many items it has taken.
+    """One pass over `iterable`: `iterator` is what the loop runs on.
 
-    `stop`, from any thread, makes it end at its next step; an arbitrary iterator gives one more item first, which is
-    lost.
+    `stop`, from any thread, makes it end at its next step.
     """
 
-    __slots__ = ("_cursor", "_end", "_gate", "_numbers", "finisher", "iterator")
+    __slots__ = ("_cursor", "finisher", "iterator")
 
-    def __init__(self, iterable: Iterable[T], *, seekable: bool = not FREE_THREADED) -> None:
-        self._end: int | None = None
-        self._gate: _Gate | None = None
-        # The C iterators have no common protocol for __setstate__, hence Any.
-        self._cursor: Any
-        self._numbers: Sequence[object]
-        self.iterator: Iterator[T]
+    def __init__(self, iterable: Iterable[T]) -> None:
+        self._cursor = cursor(iterable)
+        self.iterator = self._cursor.iterator
         self.finisher: Callable[[], Finisher | None] = _no_finisher
-        if type(iterable) in _SEEKABLE and seekable:
-            self.iterator = iter(iterable)
-            # A range of numbers beyond 64 bits has another iterator.
-            if type(self.iterator) in _CURSORS:
-                self._numbers, self._cursor = cast("Sequence[T]", iterable), self.iterator
-                return
-        self._gate = _Gate()
-        self._numbers, self._cursor = _ENDLESS, repeat(self._gate, sys.maxsize)
-        self.iterator = compress(iterable, self._cursor)
 
     def consumed(self) -> int:
         """How many items the loop has taken, the one that it is working on included."""
-        if self._end is not None:
-            return self._end
-        return max(0, len(self._numbers) - operator.length_hint(self._cursor))
+        return self._cursor.taken()
 
     def done(self) -> int:
         """How many items are done: all that were taken but the one that is being worked on."""
         return max(0, self.consumed() - 1)
 
     def stop(self) -> None:
-        """End the loop at its next step. Once more is no error: a list may have grown since."""
-        self._end = self.consumed()
-        if self._gate is None:
-            self._cursor.__setstate__(sys.maxsize)
-        else:
-            self._gate.finisher = self.finisher
-            self._gate.__class__ = _ShutGate
+        """End the loop at its next step; once more is no error."""
+        self._cursor.stop(self._reached)
+
+    def _reached(self) -> None:
+        finisher = self.finisher()
+        if finisher is not None:
+            finisher.reached()  # raises OperationCancelled
 
 
 def _no_finisher() -> None:

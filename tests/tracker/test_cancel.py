@@ -6,7 +6,7 @@ import pytest
 
 import progress_kit as pk
 from progress_kit.testing import RecordingPublisher
-from progress_kit.tracker import counting
+from progress_kit.tracker import cursors
 
 
 def _endless() -> Iterator[int]:
@@ -19,15 +19,19 @@ def _endless() -> Iterator[int]:
     [lambda: list(range(10)), lambda: range(10), lambda: tuple(range(10)), lambda: dict.fromkeys(range(10)), _endless],
     ids=["list", "range", "tuple", "dict", "generator"],
 )
-@pytest.mark.parametrize("seekable", [True, False], ids=["with the interpreter's lock", "free-threaded"])
+@pytest.mark.parametrize(
+    "how",
+    [{"movable": True}, {"movable": False}],
+    ids=["with the interpreter's lock", "free-threaded, or slices that cannot be read"],
+)
 def test_a_cancelled_loop_ends_at_its_next_step(
     make: Callable[[], Iterable[int]],
-    seekable: bool,  # noqa: FBT001 - private
+    how: dict[str, bool],
     publisher: RecordingPublisher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A viewer's cancel raises `OperationCancelled` in the loop itself, before the body runs again."""
-    monkeypatch.setattr(counting.Loop.__init__, "__kwdefaults__", {"seekable": seekable})
+    monkeypatch.setattr(cursors.cursor, "__kwdefaults__", how)
     bodies = 0
     with pytest.raises(pk.OperationCancelled, match="too slow"):  # noqa: PT012 - the block is what is tested
         for _ in pk.track(make(), "Endless"):
