@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from progress_kit import clock, settings
 from progress_kit.model import Snapshot
+from progress_kit.publisher.forking import undivided
 from progress_kit.publisher.sampler import Sampler, Sink, Source
 from progress_kit.publisher.session import PublisherSession
 from progress_kit.publisher.trouble import Trouble
@@ -23,6 +24,9 @@ CLOSE_S: Final = 0.5
 class Publisher:
     """All operations of one process, sampled and sent by one thread that starts with the first of them.
 
+    The thread loads what it needs, an event loop and sockets, when an operation is old enough to be announced: short
+    loops never pay for it.
+
     Called in another process than the one that made it (a forked child), every method does nothing.
     """
 
@@ -36,6 +40,10 @@ class Publisher:
         self._starting = threading.Lock()
         self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
+        self._running = False
+        self._stopping = False
+        self._due = threading.Event()
+        """Ends the thread's wait for an operation that is old enough."""
         self._exit_registered = False
         self.hub_id: str | None = None
         """Id of the hub that is or was last connected; None if there was none."""
@@ -57,6 +65,7 @@ class Publisher:
         """
         if os.getpid() == self._pid and self._sampler.end(source):
             self._ensure_thread()
+            self._due.set()
             worker = self._worker
             if worker is not None:
                 worker.wake()
@@ -69,14 +78,15 @@ class Publisher:
         if os.getpid() != self._pid or self._delivered():
             return True
         self._ensure_thread()
+        noted = self._failures()
+        self._due.set()
         worker = self._worker
-        if worker is None:
-            return False
-        noted = worker.link.failures if worker.link is not None else 0
-        worker.hurry()
+        if worker is not None:
+            worker.hurry()
         with self._news:
             self._news.wait_for(
-                lambda: self._delivered() or (worker.link is not None and worker.link.failures > noted), timeout_s
+                lambda: self._delivered() or self._failures() > noted or not self._running,
+                timeout_s,
             )
         return self._delivered()
 
@@ -90,11 +100,18 @@ class Publisher:
             return
         began = clock.monotonic()
         self.flush(timeout_s)
+        self._stopping = True
+        self._due.set()
         worker, thread = self._worker, self._thread
-        if worker is not None and thread is not None:
+        if worker is not None:
             worker.stop()
+        if thread is not None:
             left_s = timeout_s - (clock.monotonic() - began)
             thread.join(max(0.0, min(CLOSE_S, left_s)))
+
+    def _failures(self) -> int:
+        worker = self._worker
+        return 0 if worker is None or worker.link is None else worker.link.failures
 
     def _delivered(self) -> bool:
         return not self._sampler.ending and self._session.settled
@@ -107,47 +124,66 @@ class Publisher:
             self._news.notify_all()
 
     def _ensure_thread(self) -> None:
-        worker = self._worker
-        if worker is not None:
-            if worker.asleep:
+        if self._running:
+            worker = self._worker
+            if worker is not None and worker.asleep:
                 worker.wake()
             return
         # Never waits: who holds the lock starts the thread, be it this very thread, interrupted by the collector.
         if self._starting.acquire(blocking=False):
             try:
-                if self._worker is None:
+                if not self._running:
                     self._start()
             finally:
                 self._starting.release()
 
     def _start(self) -> None:
-        from progress_kit.publisher.worker import Worker
-
         self._register_exit()
-        worker = Worker(self._sampler, self._session, self._settings, self._changed, self._trouble, self.hub_id)
-        thread = threading.Thread(target=self._run, args=(worker,), name="progress_kit publisher", daemon=True)
-        self._worker, self._thread = worker, thread
+        self._running, self._stopping = True, False
+        self._thread = threading.Thread(target=self._run, name="progress_kit publisher", daemon=True)
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError as error:  # no more threads, or the interpreter exits
-            self._worker = self._thread = None
+            self._running, self._thread = False, None
             self._trouble.warn("thread", "progress is not shown, its thread cannot be started: %s", error)
 
-    def _run(self, worker: "Worker") -> None:
-        worker.run()
-        self._worker = None
-        # An operation that was added before this was seen has started no thread: go on for it.
-        while not worker.failed and not worker.stopping and self._sampler.busy and self._revive(worker):
+    def _run(self) -> None:
+        self._due.wait(self._settings.announce_after_s)
+        worker = None if self._stopping else self._hire()
+        while worker is not None:
+            self._worker = worker
+            if self._stopping:
+                worker.stop()
             worker.run()
             self._worker = None
+            self._rest()
+            # An operation that was added before this was seen has started no thread: go on for it.
+            if worker.failed or worker.stopping or not self._sampler.busy or not self._revive():
+                break
+        else:
+            self._rest()
         self._changed()
 
-    def _revive(self, worker: "Worker") -> bool:
+    def _rest(self) -> None:
+        self._due.clear()
+        self._running = False
+
+    def _revive(self) -> bool:
         with self._starting:
-            if self._worker is not None:
+            if self._running:
                 return False
-            self._worker = worker
+            self._running = True
             return True
+
+    def _hire(self) -> "Worker | None":
+        """Load and make what does the thread's work."""
+        try:
+            with undivided():
+                from progress_kit.publisher.worker import Worker
+        except Exception as error:  # noqa: BLE001 - a broken installation does not reach the user's work
+            self._trouble.warn("thread", "progress is not shown, the publisher cannot be loaded: %r", error)
+            return None
+        return Worker(self._sampler, self._session, self._settings, self._changed, self._trouble, self.hub_id)
 
     def _register_exit(self) -> None:
         if self._exit_registered:

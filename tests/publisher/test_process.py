@@ -551,6 +551,22 @@ def test_the_thread_starts_with_the_first_operation_and_ends_after_the_last(
             assert not other.is_alive()
 
 
+def test_what_cannot_be_loaded_is_one_warning(
+    make_publisher: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broken installation costs the user the display, never the work."""
+    monkeypatch.setitem(sys.modules, "progress_kit.publisher.worker", None)
+    publisher = make_publisher()
+    for number in range(2):
+        operation = Operation(f"op_{number}")
+        publisher.add(operation)
+        operation.state = "failed"
+        publisher.end(operation)
+        assert not publisher.flush(5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "the publisher cannot be loaded" in caplog.text
+
+
 def test_the_sleeping_thread_is_woken_by_a_new_operation(publisher: Publisher, hub: HubServer) -> None:
     """After a pause a new operation appears without delay, on the same connection."""
     first = Operation("op_1")

@@ -37,9 +37,15 @@ def test_import_is_light() -> None:
 
 
 def test_making_a_tracker_loads_no_network() -> None:
-    """Sockets and event loops are loaded when an operation begins, not before."""
+    """Sockets and event loops are loaded when an operation is announced, not before."""
     modules = modules_after("import progress_kit as pk; pk.ProgressTracker('Work'); pk.track([1]); pk.current()")
     assert not modules & (set(HEAVY) - {"msgspec"})
+
+
+def test_a_short_loop_loads_no_network() -> None:
+    """A script of many short loops pays for counting only; nothing of it is announced."""
+    modules = modules_after("import progress_kit as pk; list(pk.track([1, 2, 3]))")
+    assert not modules & {"anyio", "asyncio", "websockets", "ssl", "jwt"}
 
 
 @pytest.mark.parametrize("name", pk.__all__)
