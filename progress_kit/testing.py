@@ -5,6 +5,7 @@ with RecordingPublisher() as publisher:
 assert [snapshot.state for snapshot in publisher.ended] == ["succeeded"]
 """
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,7 @@ from progress_kit.model import Action, Snapshot
 from progress_kit.tracker import announce
 
 if TYPE_CHECKING:
+    from progress_kit.protocol.messages import Span
     from progress_kit.publisher import Sink, Source
 
 
@@ -61,6 +63,8 @@ class RecordingPublisher:
     def __init__(self) -> None:
         self._open: dict[str, Source] = {}
         self._seen: dict[str, list[Snapshot]] = {}
+        self.timelines: dict[str, tuple[Span, ...]] = {}
+        """Operation → which task ran where and when, as it was reported."""
         self.ended: list[Snapshot] = []
         """The last snapshot of each operation that has ended, in the order of the ends."""
 
@@ -83,6 +87,10 @@ class RecordingPublisher:
         """Called when an operation has ended."""
         if self._open.pop(source.id, None) is not None:
             self.ended.append(self._take(source))
+
+    def timeline(self, operation: str, spans: "Iterable[Span]") -> None:
+        """Called when it is known which task of an operation ran where and when."""
+        self.timelines[operation] = tuple(spans)
 
     def sample(self) -> list[Snapshot]:
         """Return the state of every operation that is running, as the publisher's thread would take it now."""

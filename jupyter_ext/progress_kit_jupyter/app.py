@@ -17,9 +17,11 @@ from progress_kit.protocol import Limits
 from progress_kit.store import Retention
 from progress_kit_jupyter._version import __version__
 from progress_kit_jupyter.auth import LOCAL, Guard, is_stock
+from progress_kit_jupyter.cells import CellObserver
 from progress_kit_jupyter.connection_file import ConnectionFileOwner, describe
 from progress_kit_jupyter.driver import HubDriver
 from progress_kit_jupyter.identity import HubLock, hub_id_of, signing_key
+from progress_kit_jupyter.kernels import Deaths, KernelWatch
 from progress_kit_jupyter.progress import ROUTES
 
 log: Final = logging.getLogger("progress_kit")
@@ -34,6 +36,8 @@ class Running(NamedTuple):
     guard: Guard
     file: ConnectionFileOwner
     lock: HubLock | None
+    kernels: KernelWatch
+    cells: CellObserver
 
 
 class ProgressKit(ExtensionApp):
@@ -70,6 +74,16 @@ class ProgressKit(ExtensionApp):
     ).tag(config=True)
     history_operations = Int(10_000, min=1, help="How many operations of each owner are kept.").tag(config=True)
     history_days = Float(30.0, min=0.0, help="How many days an operation is kept.").tag(config=True)
+
+    cells_after_s = Float(
+        None,
+        allow_none=True,
+        min=0.0,
+        help="""After how many seconds a running cell becomes an operation, in any kernel language.
+
+        Counts for cells that no page of JupyterLab told of; a page goes by its user's settings. Default: never.
+        """,
+    ).tag(config=True)
 
     running: Running | None = None
     _stopped = False
@@ -135,7 +149,11 @@ class ProgressKit(ExtensionApp):
             file.write(describe(serverapp, hub_id, secret))
         except OSError as error:
             log.warning("Kernels cannot find the hub, its connection file was not written: %s", error)
-        self.running = Running(driver, guard, file, lock)
+        cells = CellObserver(serverapp, driver, self.owner, self.cells_after_s)
+        kernels = KernelWatch(serverapp, Deaths(driver), cells)
+        self.running = Running(driver, guard, file, lock, kernels, cells)
+        cells.start()
+        await kernels.start()
         self.log.info("progress_kit: hub %s is ready", hub_id)
 
     async def stop_extension(self) -> None:
@@ -143,9 +161,11 @@ class ProgressKit(ExtensionApp):
         self._stopped = True
         if self.running is None:
             return
-        driver, _, file, lock = self.running
+        driver, _, file, lock, kernels, cells = self.running
         self.running = None
         file.remove()
+        kernels.stop()
+        cells.stop()
         await driver.stop()
         log.parent = logging.root
         if lock is not None:

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import secrets
 from asyncio import AbstractEventLoop, Future, TimerHandle
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tornado.websocket import WebSocketClosedError
 
@@ -16,9 +17,15 @@ from progress_kit.hub import (
     Connected,
     Disconnected,
     Event,
+    Executed,
+    KeepInbox,
+    KeepRecord,
+    KernelDied,
+    LoadPrior,
     Now,
     Output,
     Persist,
+    PriorLoaded,
     ProgressConnectionManager,
     Received,
     Restored,
@@ -29,10 +36,13 @@ from progress_kit.hub import (
     TokenAuthority,
     Writable,
 )
-from progress_kit.model import StoredOperation
+from progress_kit.model import Prior, StoredOperation, Via
 from progress_kit.protocol import Limits, decode_snapshot
 from progress_kit.protocol.rest import StoreState
-from progress_kit.store import Retention, Store
+from progress_kit.store import Record, Retention, Store
+
+if TYPE_CHECKING:
+    from progress_kit.protocol.messages import Execution
 
 log: Final = logging.getLogger("progress_kit")
 
@@ -58,6 +68,8 @@ class HubDriver:
         self._last_conn = 0
         self._timer: TimerHandle | None = None
         self._stopped = False
+        self.on_execution: Callable[[str, Execution], None] | None = None
+        """Is told which cells the pages of an owner have sent to kernels."""
         self._started = clock.monotonic()
         self.store = Store(history, hub_id, self._on_stored, self._on_status, retention)
         rows = self.store.start()
@@ -66,7 +78,7 @@ class HubDriver:
             hub_id=hub_id, authority=self.authority, limits=limits, epoch=f"e_{secrets.token_hex(8)}"
         )
         self._handle(StoreStatus(*self.store.status))
-        self._handle(Restored([row for row in rows if _is_readable(row)]))
+        self._handle(Restored([row for row in rows if _is_readable(row)], self.store.inbox()))
 
     @property
     def uptime_s(self) -> float:
@@ -80,11 +92,11 @@ class HubDriver:
 
     # ------------------------------------------------------------ sockets
 
-    def connect(self, socket: Socket, *, has_origin: bool) -> int:
+    def connect(self, socket: Socket, *, has_origin: bool, via: Via = "websocket") -> int:
         """Take in a connection that the guard let through; return its number."""
         self._last_conn += 1
         self._sockets[self._last_conn] = socket
-        self._handle(Connected(self._last_conn, has_origin))
+        self._handle(Connected(self._last_conn, has_origin, via))
         return self._last_conn
 
     def receive(self, conn: int, frame: str | bytes) -> None:
@@ -98,6 +110,15 @@ class HubDriver:
         self._in_flight.pop(conn, None)
         self._handle(Disconnected(conn))
 
+    def withdraw(self, owner: str, operation: str) -> None:
+        """Take back an operation that the server made itself: nobody is shown it any more, and none is stored."""
+        self.perform(self.manager.withdraw(owner, operation, self.now()))
+        self.store.delete(owner, operation)
+
+    def kernel_died(self, kernel_id: str) -> None:
+        """Say that the process of a kernel of this server is gone."""
+        self._handle(KernelDied(kernel_id))
+
     async def stop(self) -> None:
         """Close all connections, and the store after it has written what is queued."""
         self._stopped = True
@@ -110,7 +131,7 @@ class HubDriver:
 
     # ------------------------------------------------------------ outputs
 
-    def perform(self, outputs: list[Output]) -> None:
+    def perform(self, outputs: list[Output]) -> None:  # noqa: C901 - a flat table, one row per output
         """Do what the hub said, in order, and see to the next tick."""
         for output in outputs:
             match output:
@@ -122,7 +143,23 @@ class HubDriver:
                         socket.close(code, reason)
                 case Persist(row):
                     self.store.persist(row)
+                case KeepRecord(owner, operation, spans, estimates):
+                    self.store.record(owner, operation, Record(spans, estimates))
+                case LoadPrior(owner, kind):
+                    self._load_prior(owner, kind)
+                case Executed(owner, message):
+                    if self.on_execution is not None:
+                        self.on_execution(owner, message)
+                case KeepInbox(owner, items):
+                    self.store.keep_inbox(owner, items)
         self._schedule()
+
+    def _load_prior(self, owner: str, kind: str) -> None:
+        def loaded(answer: "Future[Prior | None]") -> None:
+            failed = answer.cancelled() or answer.exception() is not None
+            self._handle(PriorLoaded(owner, kind, None if failed else answer.result()))
+
+        asyncio.wrap_future(self.store.prior(owner, kind), loop=self._loop).add_done_callback(loaded)
 
     def _handle(self, event: Event) -> None:
         if not self._stopped:

@@ -251,11 +251,9 @@ class ProgressAPIHandler(ProgressHandler, APIHandler):
             field = re.search(r"\$\.(\w+)", str(error))
             raise ProtocolError("bad_request", f"{field[1] if field else 'the query'}: not a valid value") from None
 
-
-class _HistoryQuery(msgspec.Struct):
-    kind: str | None = None
-    limit: int = 100
-    before: str | None = None
+    def states_asked_for(self) -> list[str]:
+        """Return the texts of ``state``, which may be given more than once or separated by commas."""
+        return [state for text in self.get_query_arguments("state") for state in text.split(",") if state]
 
 
 class OperationsHandler(ProgressAPIHandler):
@@ -266,18 +264,25 @@ class OperationsHandler(ProgressAPIHandler):
         """Answer with the fields of a `state` message."""
         epoch, revision = self.get_query_argument("epoch", ""), self.get_query_argument("revision", "")
         resume = self.query_as(ResumePoint, epoch=epoch, revision=revision) if epoch and revision else None
-        states = [state for text in self.get_query_arguments("state") for state in text.split(",") if state]
-        wanted = self.query_as(Filter, states=states, notebook=self.get_query_argument("notebook", ""))
+        wanted = self.query_as(Filter, states=self.states_asked_for(), notebook=self.get_query_argument("notebook", ""))
         self.answer(self.driver.manager.poll(claims, wanted, resume, self.driver.now()))
 
 
 class OperationHandler(ProgressAPIHandler):
-    """``GET operations/{id}``."""
+    """``GET operations/{id}`` and ``DELETE operations/{id}``."""
+
+    allowed_methods = "GET, DELETE"
 
     @admitted("subscribe")
     async def get(self, claims: Claims, operation: str) -> None:
         """Answer with the snapshot."""
         self.answer(await reading.operation(self.driver, claims, operation))
+
+    @admitted("command")
+    async def delete(self, claims: Claims, operation: str) -> None:
+        """Delete an operation that has ended, for good."""
+        await reading.delete(self.driver, claims, operation)
+        self._finish_json(204, None)
 
 
 class TasksHandler(ProgressAPIHandler):
@@ -285,7 +290,7 @@ class TasksHandler(ProgressAPIHandler):
 
     @admitted("subscribe")
     async def get(self, claims: Claims, operation: str) -> None:
-        """Answer with the tasks."""
+        """Answer with the tasks, the timeline and the estimates."""
         self.answer(await reading.tasks(self.driver, claims, operation))
 
 
@@ -306,19 +311,48 @@ class CommandsHandler(ProgressAPIHandler):
 
 
 class HistoryHandler(ProgressAPIHandler):
-    """``GET history``: what has ended, page by page."""
+    """``GET history``: what has ended, page by page. ``DELETE history``: of one ``kind``, or ``all=true``."""
+
+    allowed_methods = "GET, DELETE"
 
     @admitted("subscribe")
     async def get(self, claims: Claims) -> None:
         """Answer with one page."""
-        query = self.query_as(
-            _HistoryQuery,
-            kind=self.get_query_argument("kind", ""),
-            limit=self.get_query_argument("limit", ""),
-            before=self.get_query_argument("before", ""),
-        )
-        page = await reading.history(self.driver, claims, kind=query.kind, limit=query.limit, before=query.before)
-        self.answer(page)
+        texts = {name: self.get_query_argument(name, "") for name in ("kind", "since", "until", "limit", "before")}
+        query = self.query_as(reading.HistoryQuery, state=self.states_asked_for(), **texts)
+        self.answer(await reading.history(self.driver, claims, query))
+
+    @admitted("command")
+    async def delete(self, claims: Claims) -> None:
+        """Delete for good; answer with how many runs that were."""
+        kind, everything = self.get_query_argument("kind", ""), self.get_query_argument("all", "")
+        if bool(kind) == (everything == "true"):
+            raise ProtocolError("bad_request", "say which runs are deleted: either `kind=…` or `all=true`")
+        self.answer(await reading.delete_history(self.driver, claims, kind=kind or None))
+
+
+class KindsHandler(ProgressAPIHandler):
+    """``GET kinds``: what the history has of each kind."""
+
+    @admitted("subscribe")
+    async def get(self, claims: Claims) -> None:
+        """Answer with all kinds."""
+        self.answer(await reading.kinds(self.driver, claims))
+
+
+class PriorHandler(ProgressAPIHandler):
+    """``GET priors/{kind}``."""
+
+    @admitted("subscribe")
+    async def get(self, claims: Claims, kind: str) -> None:
+        """Answer with how long the kind's runs take, with nothing (204) where none has succeeded yet."""
+        prior = await reading.prior(self.driver, claims, kind)
+        if prior is None:
+            # No error: a page asks for each kind that it shows, and a browser logs each 404.
+            self.set_status(204)
+            await self.finish()
+        else:
+            self.answer(prior)
 
 
 class TokensHandler(ProgressAPIHandler):
@@ -371,6 +405,8 @@ ROUTES: Final = (
     (rf"/progress-kit/api/operations/{_ID}/tasks", TasksHandler),
     (rf"/progress-kit/api/operations/{_ID}/commands", CommandsHandler),
     (r"/progress-kit/api/history", HistoryHandler),
+    (r"/progress-kit/api/kinds", KindsHandler),
+    (r"/progress-kit/api/priors/(.+)", PriorHandler),
     (r"/progress-kit/api/tokens", TokensHandler),
     (rf"/progress-kit/api/tokens/{_ID}", TokenHandler),
     (r"/progress-kit/api/health", HealthHandler),

@@ -8,9 +8,17 @@ import msgspec
 from progress_kit.errors import ProtocolError
 from progress_kit.hub import Claims
 from progress_kit.hub.tokens import SHARE_S
-from progress_kit.model import HubInfo, Snapshot
+from progress_kit.model import HubInfo, OperationState, Prior, Snapshot
 from progress_kit.protocol import PROTOCOL_VERSION, decode_snapshot
-from progress_kit.protocol.rest import Health, HistoryResponse, OperationCounts, StoreHealth, TasksResponse
+from progress_kit.protocol.rest import (
+    DeletedResponse,
+    Health,
+    HistoryResponse,
+    KindsResponse,
+    OperationCounts,
+    StoreHealth,
+    TasksResponse,
+)
 from progress_kit_jupyter.driver import HubDriver
 
 _NOT_FOUND: Final = "there is no such operation"
@@ -31,18 +39,70 @@ async def operation(driver: HubDriver, claims: Claims, operation_id: str) -> Sna
 
 
 async def tasks(driver: HubDriver, claims: Claims, operation_id: str) -> TasksResponse:
-    """Return the tasks of one operation; raises `ProtocolError` ``not_found``."""
-    return TasksResponse(items=(await operation(driver, claims, operation_id)).tasks)
+    """Return the tasks of one operation, its timeline, and how its estimate goes or went.
+
+    Raises `ProtocolError` ``not_found``.
+    """
+    found = await operation(driver, claims, operation_id)
+    record = await asyncio.wrap_future(driver.store.recorded(claims.sub, operation_id))
+    live = driver.manager.estimates(claims, operation_id)
+    return TasksResponse(items=found.tasks, spans=record.spans, estimates=live or record.estimates)
 
 
-async def history(
-    driver: HubDriver, claims: Claims, *, kind: str | None, limit: int, before: str | None
-) -> HistoryResponse:
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs are asked for: `since` (inclusive) and `until` are wall-clock seconds of their last change."""
+
+    kind: str | None = None
+    state: tuple[OperationState, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    limit: int = 100
+    before: str | None = None
+
+
+async def history(driver: HubDriver, claims: Claims, query: HistoryQuery) -> HistoryResponse:
     """Return a page of what has ended; raises `ProtocolError`, ``forbidden`` for a share link."""
-    if claims.op is not None or claims.nb is not None:
-        raise ProtocolError("forbidden", "a token for one operation or notebook does not show the history")
-    page = await asyncio.wrap_future(driver.store.history(claims.sub, kind, limit, before))
+    _check_whole(claims)
+    page = await asyncio.wrap_future(
+        driver.store.history(
+            claims.sub,
+            query.kind,
+            query.limit,
+            query.before,
+            states=query.state,
+            since=query.since,
+            until=query.until,
+        )
+    )
     return HistoryResponse(items=tuple(_from_store(item) for item in page.items), next=page.next)
+
+
+async def kinds(driver: HubDriver, claims: Claims) -> KindsResponse:
+    """Return which kinds have runs in the history; raises `ProtocolError` ``forbidden``."""
+    _check_whole(claims)
+    found = await asyncio.wrap_future(driver.store.kinds(claims.sub))
+    return KindsResponse(items=tuple(found))
+
+
+async def prior(driver: HubDriver, claims: Claims, kind: str) -> Prior | None:
+    """Return how long the runs of a kind take; None where none has succeeded yet."""
+    _check_whole(claims)
+    return await asyncio.wrap_future(driver.store.prior(claims.sub, kind))
+
+
+async def delete(driver: HubDriver, claims: Claims, operation_id: str) -> None:
+    """Delete one run for good; raises `ProtocolError`, ``unsupported`` while it runs."""
+    _check_whole(claims)
+    await operation(driver, claims, operation_id)
+    driver.perform(driver.manager.forget(claims, operation_id, driver.now()))
+    await asyncio.wrap_future(driver.store.delete(claims.sub, operation_id))
+
+
+async def delete_history(driver: HubDriver, claims: Claims, *, kind: str | None) -> DeletedResponse:
+    """Delete all runs that have ended for good, or those of one kind; raises `ProtocolError` ``forbidden``."""
+    _check_whole(claims)
+    driver.perform(driver.manager.forget_history(claims, kind, driver.now()))
+    return DeletedResponse(deleted=await asyncio.wrap_future(driver.store.delete_history(claims.sub, kind)))
 
 
 async def health(driver: HubDriver, claims: Claims, version: str) -> Health:
@@ -69,6 +129,11 @@ def revoke(driver: HubDriver, jti: str) -> None:
     """Make one token void, for good."""
     driver.authority.revoke(jti)
     driver.store.revoke(jti, driver.now().wall + SHARE_S)
+
+
+def _check_whole(claims: Claims) -> None:
+    if claims.op is not None or claims.nb is not None:
+        raise ProtocolError("forbidden", "a token for one operation or notebook does not reach the history")
 
 
 def _from_store(data: bytes) -> Snapshot:

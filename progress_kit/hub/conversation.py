@@ -4,10 +4,12 @@ from typing import Final
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
-from progress_kit.hub.events import Now
+from progress_kit.hub.events import Executed, Now
+from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Peer, Session, Subscription, may_see
 from progress_kit.hub.publications import Publications
+from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Registry
 from progress_kit.hub.tokens import Claims, TokenAuthority
 from progress_kit.model import Snapshot, is_terminal
@@ -19,13 +21,18 @@ from progress_kit.protocol.messages import (
     Command,
     CommandResult,
     Error,
+    Execution,
     Heartbeat,
     Hello,
+    Notified,
     Ping,
     Pong,
+    Presence,
     Publish,
+    Read,
     Refresh,
     Subscribe,
+    Timeline,
     Unsubscribe,
     Welcome,
 )
@@ -47,6 +54,8 @@ class Conversation:
         registry: Registry,
         publications: Publications,
         commands: Commands,
+        notices: Notices,
+        records: Records,
     ) -> None:
         self._epoch = epoch
         self._limits = limits
@@ -55,6 +64,8 @@ class Conversation:
         self._registry = registry
         self._publications = publications
         self._commands = commands
+        self._notices = notices
+        self._records = records
 
     def receive(self, peer: Peer, frame: str | bytes, now: Now) -> None:
         """Take in one frame of one connection."""
@@ -117,7 +128,7 @@ class Conversation:
         session = self._publications.session(owner, session_id, now)
         if session.conn is not None:
             self._outbox.close(self._outbox.peers[session.conn], 4409, "session taken over by a newer connection")
-        session.conn = peer.conn
+        session.conn, session.via = peer.conn, peer.via
         peer.session = session
         self._publications.renew(session, now)
 
@@ -148,7 +159,7 @@ class Conversation:
             self._publish(peer, tuple(item for item in message.operations if is_terminal(item.state)), now)
         return False
 
-    def _dispatch(  # noqa: C901 - a flat table, one row per message type
+    def _dispatch(  # noqa: C901, PLR0912 - a flat table, one row per message type
         self, peer: Peer, claims: Claims, message: ClientMessage, now: Now
     ) -> None:
         match message:
@@ -166,6 +177,18 @@ class Conversation:
                 self._command(peer, claims, message, now)
             case CommandResult():
                 self._command_result(peer, message, now)
+            case Presence():
+                self._notices.presence(peer, claims, message)
+            case Notified():
+                self._notices.notified(peer, claims, message)
+            case Execution():
+                if claims.op or claims.nb or claims.scopes.isdisjoint({"subscribe", "command"}):
+                    raise ProtocolError("forbidden", "this token may not say what a page executes")
+                self._outbox.add(Executed(claims.sub, message))
+            case Timeline():
+                self._records.timeline(peer.session, message)
+            case Read():
+                self._notices.read(claims, message)
             case Refresh():
                 self._refresh(peer, claims, message.token, now)
             case Ping():
@@ -196,6 +219,7 @@ class Conversation:
             persist = self._publications.persist(entry, before, now)
             if persist is not None:
                 self._outbox.add(persist)
+            self._records.accepted(session, entry, new=before is None)
         if durable:
             self._outbox.send(peer.conn, Ack(durable=durable), now)
 
@@ -207,12 +231,14 @@ class Conversation:
         if message.id not in peer.subscriptions and len(peer.subscriptions) >= self._limits.subscriptions:
             raise ProtocolError("limit", f"a connection may have {self._limits.subscriptions} subscriptions")
         subscription = Subscription(
-            id=message.id, filter=message.filter, interval_s=1.0 / (message.max_rate_hz or DEFAULT_RATE_HZ)
+            id=message.id,
+            filter=message.filter,
+            interval_s=1.0 / (message.max_rate_hz or DEFAULT_RATE_HZ),
+            begun=self._registry.revision,
         )
         resume = message.resume
         if resume is not None and resume.epoch == self._epoch and self._registry.covers(resume.revision):
-            subscription.revision = resume.revision
-            subscription.fresh = False
+            subscription.revision = subscription.begun = resume.revision
             subscription.reset = False
         peer.subscriptions[message.id] = subscription
 

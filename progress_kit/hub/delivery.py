@@ -24,11 +24,11 @@ class Piece(Struct, frozen=True, kw_only=True):
 
 
 def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
-    registry: Registry, claims: Claims, wanted: Filter, since: int, *, fresh: bool, limit: int
+    registry: Registry, claims: Claims, wanted: Filter, since: int, *, horizon: int, limit: int
 ) -> Piece:
     """Return what changed after revision `since`, up to `limit` bytes of snapshots (but at least one).
 
-    `fresh`: the view is new and empty, so that removals do not matter.
+    Removals up to revision `horizon` do not matter: the view was begun from nothing after them.
     """
     operations: list[msgspec.Raw] = []
     removed: list[str] = []
@@ -36,12 +36,11 @@ def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
     reached = since
     for operation, item in registry.since(since):
         if isinstance(item, Tombstone):
-            # A token for one operation or notebook cannot tell which removed ones it might have known.
-            if not fresh and item.owner == claims.sub and claims.nb is None and claims.op in {None, operation}:
+            if item.revision > horizon and _may_know(claims, operation, item):
                 size += len(operation) + 3
                 removed.append(operation)
         elif _leaves(claims, wanted, item):
-            if not fresh:
+            if item.revision > horizon:
                 size += len(operation) + 3
                 removed.append(operation)
         elif may_see(claims, item) and matches(wanted, item):
@@ -54,6 +53,11 @@ def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
         if size > limit:
             return Piece(revision=reached, more=reached < registry.revision, operations=operations, removed=removed)
     return Piece(revision=registry.revision, more=False, operations=operations, removed=removed)
+
+
+def _may_know(claims: Claims, operation: str, gone: Tombstone) -> bool:
+    """Whether the holder may have known it; for one notebook that cannot be told any more."""
+    return gone.owner == claims.sub and claims.nb is None and claims.op in {None, operation}
 
 
 def _leaves(claims: Claims, wanted: Filter, entry: Entry) -> bool:
@@ -75,12 +79,10 @@ class Delivery:
         if self._answers_revision != self._registry.revision:
             self._answers.clear()
             self._answers_revision = self._registry.revision
-        fresh = subscription.fresh
-        key = (claims.sub, claims.op, claims.nb, subscription.filter, subscription.revision, fresh)
+        since, horizon = subscription.revision, subscription.horizon
+        key = (claims.sub, claims.op, claims.nb, subscription.filter, since, horizon)
         piece = self._answers.get(key)
         if piece is None:
-            piece = next_piece(
-                self._registry, claims, subscription.filter, subscription.revision, fresh=fresh, limit=self._limit
-            )
+            piece = next_piece(self._registry, claims, subscription.filter, since, horizon=horizon, limit=self._limit)
             self._answers[key] = piece
         return piece

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from progress_kit.model import StoredOperation
-from progress_kit.protocol.rest import StoreState
+from progress_kit.model import Prior, StoredOperation, Via
+from progress_kit.protocol.messages import Execution, InboxItem, Span
+from progress_kit.protocol.rest import EstimateSample, StoreState
 
 
 class Now(Struct, frozen=True):
@@ -16,10 +17,11 @@ class Now(Struct, frozen=True):
 
 
 class Connected(Struct, frozen=True):
-    """A WebSocket was let in. `has_origin`: a browser page opened it."""
+    """A connection was let in. `has_origin`: a browser page opened it; `via`: what its operations came by."""
 
     conn: int
     has_origin: bool = False
+    via: Via = "websocket"
 
 
 class Received(Struct, frozen=True):
@@ -49,6 +51,8 @@ class Restored(Struct, frozen=True):
     """What an earlier life of this hub left in the store; given once, before any connection."""
 
     rows: Sequence[StoredOperation]
+    inbox: Sequence[tuple[str, InboxItem]] = ()
+    """Owner and item, oldest first."""
 
 
 class Stored(Struct, frozen=True):
@@ -65,7 +69,23 @@ class StoreStatus(Struct, frozen=True):
     reason: str | None = None
 
 
-Event = Connected | Received | Writable | Disconnected | Tick | Restored | Stored | StoreStatus
+class KernelDied(Struct, frozen=True):
+    """A kernel of this server is dead: it crashed, was killed, was shut down, or was restarted under the same id."""
+
+    kernel_id: str
+
+
+class PriorLoaded(Struct, frozen=True):
+    """The answer to `LoadPrior`; `prior` is None where no run of the kind has succeeded."""
+
+    owner: str
+    kind: str
+    prior: Prior | None
+
+
+Event = (
+    Connected | Received | Writable | Disconnected | Tick | Restored | Stored | StoreStatus | KernelDied | PriorLoaded
+)
 
 
 class Send(Struct, frozen=True):
@@ -89,4 +109,34 @@ class Persist(Struct, frozen=True):
     row: StoredOperation
 
 
-Output = Send | Close | Persist
+class KeepInbox(Struct, frozen=True):
+    """Keep these items of the owner's inbox: new ones, or known ones that are read now."""
+
+    owner: str
+    items: tuple[InboxItem, ...]
+
+
+class KeepRecord(Struct, frozen=True):
+    """Keep this of an operation beside its state; an empty part leaves what is there."""
+
+    owner: str
+    operation: str
+    spans: tuple[Span, ...] = ()
+    estimates: tuple[EstimateSample, ...] = ()
+
+
+class LoadPrior(Struct, frozen=True):
+    """Find out what earlier runs of a kind took; answer with `PriorLoaded`."""
+
+    owner: str
+    kind: str
+
+
+class Executed(Struct, frozen=True):
+    """A page of `owner` has sent a cell to a kernel."""
+
+    owner: str
+    message: Execution
+
+
+Output = Send | Close | Persist | KeepInbox | KeepRecord | LoadPrior | Executed

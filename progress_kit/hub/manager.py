@@ -4,6 +4,8 @@ Events go in with the moment they happened, outputs come out; a driver carries b
 queue: what a subscriber has is one revision, and a slow client, a reconnect and an idle bookmark are the same code.
 """
 
+import math
+import sys
 from typing import Final
 
 import msgspec
@@ -16,9 +18,11 @@ from progress_kit.hub.events import (
     Connected,
     Disconnected,
     Event,
+    KernelDied,
     Now,
     Output,
     Persist,
+    PriorLoaded,
     Received,
     Restored,
     Stored,
@@ -26,9 +30,12 @@ from progress_kit.hub.events import (
     Tick,
     Writable,
 )
+from progress_kit.hub.kernels import Deaths
+from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Peer, may_see
 from progress_kit.hub.publications import Publications
+from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Entry, Registry
 from progress_kit.hub.tokens import LEEWAY_S, Claims, TokenAuthority
 from progress_kit.model import Action
@@ -43,6 +50,7 @@ from progress_kit.protocol.messages import (
     Filter,
     ResumePoint,
 )
+from progress_kit.protocol.rest import EstimateSample
 
 POLL_BYTES: Final = 1024 * 1024
 EXPIRING_S: Final = 60.0
@@ -61,9 +69,20 @@ class ProgressConnectionManager:
         self._publications = Publications(hub_id, self._registry, self.limits)
         self._delivery = Delivery(self._registry, STATE_BYTES)
         self._commands = Commands()
+        self._deaths = Deaths(self._registry, self._publications)
         self._outbox = Outbox()
+        self._notices = Notices(epoch, self._outbox)
+        self._records = Records(self._registry, self._outbox)
         self._conversation = Conversation(
-            epoch, self.limits, authority, self._outbox, self._registry, self._publications, self._commands
+            epoch,
+            self.limits,
+            authority,
+            self._outbox,
+            self._registry,
+            self._publications,
+            self._commands,
+            self._notices,
+            self._records,
         )
         self._store_ok = True
         self._due: float | None = None
@@ -75,14 +94,15 @@ class ProgressConnectionManager:
 
     def counts(self) -> tuple[int, int, int]:
         """Return the numbers of live operations, connected publishers and connected subscribers."""
-        publishers = sum(peer.session is not None for peer in self._outbox.peers.values())
+        sessions = (peer.session for peer in self._outbox.peers.values())
+        publishers = sum(session is not None and session.via != "server" for session in sessions)
         return len(self._registry), publishers, sum(bool(peer.subscriptions) for peer in self._outbox.peers.values())
 
     # -- events ---------------------------------------------------------------------------------------------------
 
     def handle(self, event: Event, now: Now) -> list[Output]:  # noqa: C901, PLR0912 - a flat table, one row per event
         """Take in one event and return what is to be done, in order."""
-        before = self._registry.revision
+        before = self._registry.revision, self._notices.revision
         peers = self._outbox.peers
         match event:
             case Received(conn, frame):
@@ -91,31 +111,43 @@ class ProgressConnectionManager:
             case Writable(conn):
                 if conn in peers:
                     peers[conn].blocked_since = None
-            case Connected(conn, has_origin):
+            case Connected(conn, has_origin, via):
                 budget = float(self.limits.burst_messages)
-                peers[conn] = Peer(conn, now.monotonic, has_origin, tokens=budget, refilled=now.monotonic)
+                peers[conn] = Peer(conn, now.monotonic, has_origin, via=via, tokens=budget, refilled=now.monotonic)
             case Disconnected(conn):
                 self._outbox.forget(conn)
             case Tick():
                 self._tick(now)
-            case Restored(rows):
+            case Restored(rows, inbox):
                 for row in rows:
                     self._publications.restore(row, decode_snapshot(row.snapshot), now)
+                self._registry.take_ended()  # what an earlier life announced is no news
+                self._notices.restore(inbox)
             case Stored(operation, seq):
                 self._stored(operation, seq, now)
             case StoreStatus(status):
                 self._store_status(healthy=status == "ok", now=now)
-        if self._registry.revision != before or isinstance(event, Tick):
-            self._due = None
-            for peer in peers.values():
-                self._flush(peer, now)
+            case KernelDied(kernel_id):
+                self._deaths.died(kernel_id, now)
+            case PriorLoaded(owner, kind, prior):
+                self._records.priors.loaded(owner, kind, prior, now)
+        for entry, old in self._deaths.bury(now):
+            self._persist(entry, old, now)
+        ended = self._registry.take_ended()
+        self._records.ended(ended)
+        # First, so that no end is stored, and hence acknowledged, whose item is not kept.
+        kept = self._notices.ended(ended, now)
+        self._notices.advance(now)
+        if (self._registry.revision, self._notices.revision) != before or isinstance(event, Tick):
+            self._flush_all(now)
         elif isinstance(event, Received | Writable) and event.conn in peers:
             self._flush(peers[event.conn], now)
-        return self._outbox.drain()
+        return [*kept, *self._outbox.drain()]
 
     def next_tick(self, now: Now) -> float:
         """Return after how many seconds `Tick` is due if nothing else happens."""
-        return TICK_S if self._due is None else min(TICK_S, max(0.0, self._due - now.monotonic))
+        dues = [due for due in (self._due, self._notices.due) if due is not None]
+        return min(TICK_S, max(0.0, min(dues, default=math.inf) - now.monotonic))
 
     # -- reading over REST ----------------------------------------------------------------------------------------
 
@@ -123,7 +155,11 @@ class ProgressConnectionManager:
         """Return the body of ``GET operations``: what changed since `resume`, or everything with `reset`."""
         valid = resume is not None and resume.epoch == self.epoch and self._registry.covers(resume.revision)
         since = resume.revision if resume is not None and valid else 0
-        piece = next_piece(self._registry, claims, wanted, since, fresh=not valid, limit=POLL_BYTES)
+        horizon = since if valid else self._registry.revision
+        piece = next_piece(self._registry, claims, wanted, since, horizon=horizon, limit=POLL_BYTES)
+        if piece.more and not self._registry.covers(piece.revision):
+            # From there nobody could go on: everything at once.
+            piece = next_piece(self._registry, claims, wanted, since, horizon=horizon, limit=sys.maxsize)
         body = {
             "epoch": self.epoch,
             "revision": piece.revision,
@@ -139,6 +175,57 @@ class ProgressConnectionManager:
         """Return one live operation as JSON; None if there is none that `claims` may see."""
         entry = self._visible(claims, operation)
         return None if entry is None else bytes(entry.encoded)
+
+    def estimates(self, claims: Claims, operation: str) -> tuple[EstimateSample, ...]:
+        """Return how the estimate of a live operation has gone so far; empty if `claims` may not see it."""
+        return () if self._visible(claims, operation) is None else self._records.estimates(operation)
+
+    def forget(self, claims: Claims, operation: str, now: Now) -> list[Output]:
+        """Take an operation that has ended or is lost out of the live ones, because it is deleted from the history.
+
+        Return what is to be done. Raises `ProtocolError` ``unsupported`` if it runs.
+        """
+        entry = self._visible(claims, operation)
+        if entry is not None and not entry.terminal and entry.hub.lease != "lost":
+            raise ProtocolError("unsupported", "this operation is running; it can be deleted when it has ended")
+        self._notices.forget(claims.sub, [operation])
+        return self._forget([] if entry is None else [entry], now)
+
+    def forget_history(self, claims: Claims, kind: str | None, now: Now) -> list[Output]:
+        """Do the same for all of the user's that have ended, or for those of one kind."""
+        mine = (entry for entry in self._registry.entries() if entry.terminal and may_see(claims, entry))
+        gone = [entry for entry in mine if kind in {None, entry.snapshot.kind}]
+        # Of those of one kind that are no longer live only the store knows the kind: their items go at the next start.
+        self._notices.forget(claims.sub, None if kind is None else [entry.id for entry in gone])
+        return self._forget(gone, now)
+
+    def withdraw(self, owner: str, operation: str, now: Now) -> list[Output]:
+        """Take back an operation that the server made itself, ended or not; return what is to be done."""
+        entry = self._registry.get(operation)
+        mine = entry is not None and entry.hub.via == "server" and entry.hub.owner == owner
+        return self._forget([entry] if entry is not None and mine else [], now)
+
+    def reported_by(self, kernel_id: str) -> list[float]:
+        """Return when the running operations that a kernel reports itself were first seen (wall-clock seconds)."""
+        found = (entry for entry in self._registry.entries() if entry.snapshot.origin.kernel_id == kernel_id)
+        return [entry.hub.first_seen_at for entry in found if not entry.terminal and entry.hub.via != "server"]
+
+    def observed_kernels(self) -> set[str]:
+        """Return the kernels of which the server made operations that have not ended."""
+        found = (entry for entry in self._registry.entries() if not entry.terminal and entry.hub.via == "server")
+        return {entry.snapshot.origin.kernel_id for entry in found if entry.snapshot.origin.kernel_id is not None}
+
+    def _forget(self, entries: list[Entry], now: Now) -> list[Output]:
+        for entry in entries:
+            session = self._publications.of_entry(entry)
+            if session is not None:
+                session.open.discard(entry.id)
+                if entry.terminal and not entry.hub.stored:
+                    # Its publisher keeps an end until it is stored, and would bring it back.
+                    self._outbox.send(session.conn, Ack(durable={entry.id: entry.snapshot.seq}), now)
+            self._registry.remove(entry)
+        self._flush_all(now)
+        return self._outbox.drain()
 
     def command(
         self, claims: Claims, operation: str, action: Action, reason: str | None, now: Now
@@ -164,10 +251,9 @@ class ProgressConnectionManager:
         for peer in list(self._outbox.peers.values()):
             self._check_peer(peer, now)
         for entry in list(self._publications.check_leases(now)):
-            persist = self._publications.persist(entry, entry, now)
-            if persist is not None:
-                self._outbox.add(persist)
+            self._persist(entry, entry, now)
         self._publications.expire(now)
+        self._records.tidy()
         for conn, result in self._commands.overdue(now):
             self._outbox.send(conn, result, now)
 
@@ -199,26 +285,39 @@ class ProgressConnectionManager:
 
     def _store_status(self, *, healthy: bool, now: Now) -> None:
         if healthy and not self._store_ok:
+            for kept in self._notices.everything():
+                self._outbox.add(kept)
             for entry in self._registry.entries():
                 if not entry.hub.stored:
                     entry.persisted = now.monotonic
                     self._outbox.add(Persist(self._publications.row(entry)))
         self._store_ok = healthy
 
+    def _persist(self, entry: Entry, before: Entry, now: Now) -> None:
+        persist = self._publications.persist(entry, before, now)
+        if persist is not None:
+            self._outbox.add(persist)
+
     # -- sending --------------------------------------------------------------------------------------------------
 
+    def _flush_all(self, now: Now) -> None:
+        self._due = None
+        for peer in self._outbox.peers.values():
+            self._flush(peer, now)
+
     def _flush(self, peer: Peer, now: Now) -> None:
-        """Send at most one frame of state: the next one follows when this one has left."""
+        """Send at most one frame of inbox or state: the next one follows when this one has left."""
+        self._have_due(self._notices.flush(peer, now))
         for subscription in peer.subscriptions.values():
             if peer.blocked_since is not None or peer.claims is None:
                 return
             if subscription.answered and subscription.revision == self._registry.revision:
                 continue
             if now.monotonic < subscription.due:
-                self._due = subscription.due if self._due is None else min(self._due, subscription.due)
+                self._have_due(subscription.due)
                 continue
-            if subscription.revision and not self._registry.covers(subscription.revision):
-                subscription.start_over()
+            if not self._registry.covers(subscription.horizon):
+                subscription.start_over(self._registry.revision)
             piece = self._delivery.piece(peer.claims, subscription)
             subscription.revision = piece.revision
             if piece.is_empty and not piece.more and subscription.answered:
@@ -236,9 +335,12 @@ class ProgressConnectionManager:
             subscription.reset = False
             if not piece.more:
                 subscription.answered = True
-                subscription.fresh = False
                 subscription.due = now.monotonic + subscription.interval_s
             self._outbox.send(peer.conn, state, now)
+
+    def _have_due(self, due: float | None) -> None:
+        if due is not None:
+            self._due = due if self._due is None else min(self._due, due)
 
     def _visible(self, claims: Claims, operation: str) -> Entry | None:
         entry = self._registry.get(operation)

@@ -4,7 +4,8 @@ from msgspec import Struct, field
 
 from progress_kit.hub.registry import Entry
 from progress_kit.hub.tokens import Claims
-from progress_kit.protocol.messages import Filter
+from progress_kit.model import Via
+from progress_kit.protocol.messages import Filter, Presence
 
 
 class Subscription(Struct, eq=False):
@@ -16,17 +17,23 @@ class Subscription(Struct, eq=False):
     revision: int = 0
     reset: bool = True
     """The next frame starts a new view."""
-    fresh: bool = True
-    """The view is being built from nothing, so that removals do not matter to it."""
+    begun: int = 0
+    """The hub's revision when the view was begun from nothing: removals up to it do not matter."""
     answered: bool = False
     """Whether the first answer was sent whole; until then even an empty one is sent."""
     due: float = 0.0
     """Monotonic second before which nothing is sent (the subscriber's own rate limit)."""
 
-    def start_over(self) -> None:
-        """Send everything anew: removals that this cursor has not seen are no longer known."""
+    @property
+    def horizon(self) -> int:
+        """The revision from which on a removal matters."""
+        return max(self.revision, self.begun)
+
+    def start_over(self, revision: int) -> None:
+        """Send everything anew at the hub's `revision`: removals that this cursor has not seen are no longer known."""
         self.revision = 0
-        self.reset = self.fresh = True
+        self.begun = revision
+        self.reset = True
         self.answered = False
 
 
@@ -37,7 +44,10 @@ class Session(Struct, eq=False):
     id: str
     last_sign: float
     conn: int | None = None
+    via: Via = "websocket"
     open: set[str] = field(default_factory=set)
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Of which kinds it knows the prior, and from how many ended runs."""
 
 
 class Peer(Struct, eq=False):
@@ -46,6 +56,7 @@ class Peer(Struct, eq=False):
     conn: int
     connected: float
     has_origin: bool
+    via: Via = "websocket"
     claims: Claims | None = None
     session: Session | None = None
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
@@ -57,6 +68,14 @@ class Peer(Struct, eq=False):
     refilled: float = 0.0
     rate_warned: float | None = None
     expiry_warned: bool = False
+    presence: Presence | None = None
+    """What a page last said about its user; None: this is no page, or none that shows notifications."""
+    presence_number: int = 0
+    """Counts what all pages say, so that the newest is known."""
+    inbox_revision: int | None = None
+    """Which state of the inbox the page has."""
+    inbox_due: float = 0.0
+    """Monotonic second before which it is not sent a newer one."""
 
 
 class PendingCommand(Struct, frozen=True):

@@ -32,6 +32,10 @@ class Publications:
             session = self._sessions[owner, session_id] = Session(owner, session_id, now.monotonic)
         return session
 
+    def sessions(self) -> list[Session]:
+        """Return all sessions that are known, connected or not."""
+        return list(self._sessions.values())
+
     def of_entry(self, entry: Entry) -> Session | None:
         """Return the session that publishes this operation."""
         return None if entry.session is None else self._sessions.get((entry.hub.owner, entry.session))
@@ -62,7 +66,7 @@ class Publications:
             lease="ok",
             first_seen_at=now.wall if old is None else old.hub.first_seen_at,
             changed_at=now.wall,
-            via="websocket",
+            via=session.via,
             owner=session.owner,
             stored=False,
         )
@@ -87,11 +91,12 @@ class Publications:
         mine = [entry for entry in self._registry.entries() if entry.hub.owner == session.owner]
         if len(mine) < self._limits.operations_per_user:
             return
-        # What has ended and is stored stays in the history, so that the oldest of it makes room.
-        for entry in mine:
-            if entry.terminal and entry.hub.stored:
-                self._registry.remove(entry)
-                return
+        # What has ended and is stored stays in the history, so that the oldest of it makes room; else an end that a
+        # broken store does not take: its publisher keeps it.
+        ended = sorted((entry for entry in mine if entry.terminal), key=lambda entry: not entry.hub.stored)
+        if ended:
+            self._registry.remove(ended[0])
+            return
         message = f"{self._limits.operations_per_user} operations of this user are live; end some first"
         raise ProtocolError("limit", message)
 
@@ -111,18 +116,20 @@ class Publications:
             if silent >= self._limits.lease_s:
                 for entry in self._open(session):
                     if entry.hub.lease != "lost":
-                        yield self._registry.amend(entry, lease="lost")
+                        yield self._registry.amend(entry, lease="lost", changed=now.monotonic)
             elif silent >= self._limits.lease_s / 2:
                 for entry in self._open(session):
                     if entry.hub.lease == "ok":
                         self._registry.amend(entry, lease="stale")
 
     def expire(self, now: Now) -> None:
-        """Take what ended or was lost long ago out of the live operations; it stays in the history."""
+        """Take what ended or was lost long ago out of the live operations; it stays in the history.
+
+        An end that is not stored yet stays: forgotten here, it would be news when its publisher tells it again.
+        """
         for entry in self._registry.entries():
-            if now.monotonic - entry.changed < self._limits.recent_s:
-                break  # entries are in the order of change
-            if entry.terminal or entry.hub.lease == "lost":
+            old = now.monotonic - entry.changed >= self._limits.recent_s
+            if old and (entry.hub.stored if entry.terminal else entry.hub.lease == "lost"):
                 session = self.of_entry(entry)
                 if session is not None:
                     session.open.discard(entry.id)
@@ -173,6 +180,8 @@ class Publications:
             changed_at=entry.hub.changed_at,
             ended_at=entry.hub.changed_at if entry.terminal else None,
             lease=entry.hub.lease,
+            name=entry.snapshot.name,
+            elapsed_s=entry.snapshot.elapsed_s,
             snapshot=bytes(entry.encoded),
         )
 

@@ -55,6 +55,7 @@ class Registry:
         self.revision = 0
         self.floor = 0
         """The highest revision whose tombstone was purged: an older cursor may have missed a removal."""
+        self._ended: list[Entry] = []
         self._log: OrderedDict[str, Entry | Tombstone] = OrderedDict()
         self._live = 0
 
@@ -78,19 +79,26 @@ class Registry:
         entry = Entry(snapshot, msgspec.Raw(encoded), session, self.revision, now, persisted)
         if old is None:
             self._live += 1
+        if entry.terminal and (old is None or not old.terminal):
+            self._ended.append(entry)
         self._log[snapshot.id] = entry
         self._log.move_to_end(snapshot.id)
         return entry
 
-    def amend(self, entry: Entry, *, lease: Lease | None = None, stored: bool | None = None) -> Entry:
-        """Change what the hub believes of an operation, not what its publisher said."""
+    def amend(
+        self, entry: Entry, *, lease: Lease | None = None, stored: bool | None = None, changed: float | None = None
+    ) -> Entry:
+        """Change what the hub believes of an operation, not what its publisher said.
+
+        `changed` is the hub's monotonic second if this counts as a change of the operation.
+        """
         hub = msgspec.structs.replace(
             entry.hub,
             lease=entry.hub.lease if lease is None else lease,
             stored=entry.hub.stored if stored is None else stored,
         )
         full = msgspec.structs.replace(entry.snapshot, hub=hub)
-        return self.put(full, encode(full), entry.session, entry.changed)
+        return self.put(full, encode(full), entry.session, entry.changed if changed is None else changed)
 
     def remove(self, entry: Entry) -> None:
         """Forget an operation and leave a tombstone for those who still show it."""
@@ -102,6 +110,11 @@ class Registry:
             oldest, tombstone = next((key, item) for key, item in self._log.items() if isinstance(item, Tombstone))
             self.floor = tombstone.revision
             del self._log[oldest]
+
+    def take_ended(self) -> list[Entry]:
+        """Return what has ended since this was last called, in order."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def since(self, revision: int) -> list[tuple[str, Entry | Tombstone]]:
         """Return what changed after `revision`, oldest change first."""

@@ -1,6 +1,7 @@
 """What progress is: frozen values, and the table of state transitions."""
 
 from progress_kit.model.fraction import operation_fraction, stage_fraction
+from progress_kit.model.prior import Prior, Quantiles, StagePrior
 from progress_kit.model.record import StoredOperation
 from progress_kit.model.snapshot import (
     MAX_COUNTERS,
@@ -72,9 +73,12 @@ __all__ = [
     "Number",
     "OperationState",
     "Origin",
+    "Prior",
+    "Quantiles",
     "Seconds",
     "Snapshot",
     "Stage",
+    "StagePrior",
     "StageState",
     "StoredOperation",
     "Task",

@@ -21,4 +21,6 @@ class StoredOperation(Struct, frozen=True, kw_only=True):
     changed_at: float
     ended_at: float | None
     lease: Lease = "ok"
+    name: str = ""
+    elapsed_s: float | None = None
     snapshot: bytes

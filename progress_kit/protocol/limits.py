@@ -15,6 +15,10 @@ SNAPSHOT_BYTES: Final = 32 * 1024
 PUBLISH_BYTES: Final = 128 * 1024
 STATE_BYTES: Final = 64 * 1024
 SUBSCRIPTIONS: Final = 8
+INBOX_ITEMS: Final = 1_000
+"""How many ends the inbox of one user keeps."""
+INBOX_SENT: Final = 100
+"""How many of them, the newest, an `inbox` message has."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):

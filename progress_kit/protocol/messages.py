@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from progress_kit.model import Action, Id, Label, OperationState, Snapshot
+from progress_kit.model import Action, Failure, Id, Label, OperationState, Origin, Prior, Seconds, Snapshot, TaskState
 
 ErrorCode = Literal[
     "bad_request",
@@ -67,6 +67,25 @@ class Heartbeat(Struct, frozen=True, kw_only=True, tag_field="type", tag="heartb
     """Renews the leases of all open operations of this publisher."""
 
 
+class Span(Struct, frozen=True, array_like=True):
+    """One attempt of one task on one worker; `start_s` and `end_s` count from the operation's start."""
+
+    task: Label
+    stage: Label
+    worker: Label
+    attempt: Annotated[int, Meta(ge=0)]
+    start_s: Seconds
+    end_s: Seconds
+    state: TaskState
+
+
+class Timeline(Struct, frozen=True, kw_only=True, tag_field="type", tag="timeline"):
+    """Which task ran where and when: once, at the operation's end, the longest first."""
+
+    operation: Id
+    spans: Annotated[tuple[Span, ...], Meta(max_length=2_000)]
+
+
 class Subscribe(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="subscribe"):
     """Asks for the operations that match `filter`, from `resume` on where that is still possible."""
 
@@ -100,6 +119,41 @@ class CommandResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     error: Text | None = None
 
 
+class Presence(Struct, frozen=True, kw_only=True, tag_field="type", tag="presence"):
+    """How well this page can reach its user now; sent on change. `notebook`: the path of the one in front."""
+
+    visible: bool
+    focused: bool
+    notebook: Annotated[str, Meta(max_length=4_096)] | None = None
+    can_notify: bool
+
+
+class Notified(Struct, frozen=True, kw_only=True, tag_field="type", tag="notified"):
+    """What the page did about a `notify`; `suppressed`: its user's settings, or the user was looking."""
+
+    id: Id
+    shown: Literal["toast", "browser", "suppressed"]
+
+
+class Read(Struct, frozen=True, kw_only=True, tag_field="type", tag="read"):
+    """The user has seen these items of the inbox."""
+
+    ids: Annotated[tuple[Id, ...], Meta(max_length=1_000)] | Literal["all"]
+
+
+class Execution(Struct, frozen=True, kw_only=True, tag_field="type", tag="execution"):
+    """A page sent a cell to a kernel: `request` is the id of the `execute_request`, which the server sees too.
+
+    `after_s`: the cell becomes an operation when it has run that long; None: not by this page's settings.
+    """
+
+    kernel_id: Label
+    request: Id
+    cell_id: Label
+    notebook: Annotated[str, Meta(max_length=4_096)]
+    after_s: Seconds | None = None
+
+
 class Refresh(Struct, frozen=True, kw_only=True, tag_field="type", tag="refresh"):
     """A newer token of the same subject; the connection lives on with its scopes."""
 
@@ -130,9 +184,41 @@ class Welcome(Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"
 
 
 class Ack(Struct, frozen=True, kw_only=True, tag_field="type", tag="ack"):
-    """Which terminal snapshots are stored: operation → seq."""
+    """Which terminal snapshots are stored (operation → seq), and the priors of new kinds (kind → prior)."""
 
-    durable: dict[Id, int]
+    durable: dict[Id, int] = field(default_factory=dict)
+    priors: dict[Label, Prior] = field(default_factory=dict)
+
+
+class NotifyRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag="notify"):
+    """Asks one page to tell its user that these operations have ended; answered by `notified` with the same id."""
+
+    id: Id
+    operations: tuple[Snapshot, ...]
+
+
+class InboxItem(Struct, frozen=True, kw_only=True):
+    """An operation that ended, at `at` (wall-clock seconds), with what is needed to show it by itself.
+
+    `id` is what `read` names; `operation` is the operation's id.
+    """
+
+    id: Id
+    operation: Id
+    state: OperationState
+    at: float
+    read: bool
+    name: Label
+    elapsed_s: Seconds | None = None
+    error: Failure | None = None
+    origin: Origin
+
+
+class Inbox(Struct, frozen=True, kw_only=True, tag_field="type", tag="inbox"):
+    """The user's inbox, newest first: whole, on every change. `unread` counts all, `items` has the newest 100."""
+
+    unread: int
+    items: tuple[InboxItem, ...]
 
 
 class State(Struct, frozen=True, kw_only=True, tag_field="type", tag="state"):
@@ -184,5 +270,23 @@ class Error(Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
     retry_after_s: float | None = None
 
 
-ClientMessage = Hello | Publish | Heartbeat | Subscribe | Unsubscribe | Command | CommandResult | Refresh | Ping | Pong
-HubMessage = Welcome | Ack | State | Bookmark | Command | CommandResult | Expiring | Error | Ping | Pong
+ClientMessage = (
+    Hello
+    | Publish
+    | Heartbeat
+    | Timeline
+    | Subscribe
+    | Unsubscribe
+    | Command
+    | CommandResult
+    | Presence
+    | Notified
+    | Read
+    | Execution
+    | Refresh
+    | Ping
+    | Pong
+)
+HubMessage = (
+    Welcome | Ack | State | Bookmark | Command | CommandResult | NotifyRequest | Inbox | Expiring | Error | Ping | Pong
+)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from progress_kit.model import Action, Id, Snapshot, Task
-from progress_kit.protocol.messages import ErrorCode, Scope, Text
+from progress_kit.model import Action, Id, Seconds, Snapshot, Task
+from progress_kit.protocol.messages import ErrorCode, Scope, Span, Text
 
 StoreState = Literal["ok", "memory", "read_only"]
 
@@ -62,10 +62,47 @@ class HistoryResponse(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class KindSummary(Struct, frozen=True, kw_only=True):
+    """What the history has of one kind: its newest name, its runs, the median duration of those that succeeded.
+
+    `last_at` is when the newest run ended (wall-clock seconds); `median_s` is None where none succeeded.
+    """
+
+    kind: str
+    name: str
+    runs: int
+    median_s: float | None
+    last_at: float
+
+
+class KindsResponse(Struct, frozen=True, kw_only=True):
+    """The kinds that have runs in the history, the one that ran last first."""
+
+    items: tuple[KindSummary, ...]
+
+
+class DeletedResponse(Struct, frozen=True, kw_only=True):
+    """How many runs were deleted from the history."""
+
+    deleted: int
+
+
+class EstimateSample(Struct, frozen=True, array_like=True):
+    """What was estimated `elapsed_s` seconds after the start: remaining seconds, and how far it was."""
+
+    elapsed_s: Seconds
+    fraction: float | None
+    p10_s: Seconds | None
+    p50_s: Seconds
+    p90_s: Seconds | None
+
+
 class TasksResponse(Struct, frozen=True, kw_only=True):
-    """The tasks of one operation."""
+    """The tasks of one operation, and of an ended one its timeline and how its estimate went (at most 200 samples)."""
 
     items: tuple[Task, ...]
+    spans: tuple[Span, ...] = ()
+    estimates: tuple[EstimateSample, ...] = ()
 
 
 class StoreHealth(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 import msgspec
 
-from progress_kit.model import Snapshot
+from progress_kit.model import Prior, Snapshot
 from progress_kit.protocol import rest
 from progress_kit.protocol.bundle import OperationBundle
 from progress_kit.protocol.messages import ClientMessage, HubMessage
@@ -23,6 +23,8 @@ _REST: Final = (
     rest.CommandResponse,
     rest.StateResponse,
     rest.HistoryResponse,
+    rest.KindsResponse,
+    rest.DeletedResponse,
     rest.TasksResponse,
     rest.Health,
     rest.ErrorResponse,
@@ -31,7 +33,7 @@ _REST: Final = (
 
 def schema() -> dict[str, object]:
     """Return the JSON Schema (2020-12) with one definition for each struct."""
-    roots = (Snapshot, OperationBundle, *get_args(ClientMessage), *get_args(HubMessage), *_REST)
+    roots = (Snapshot, Prior, OperationBundle, *get_args(ClientMessage), *get_args(HubMessage), *_REST)
     _, definitions = msgspec.json.schema_components(dict.fromkeys(roots), ref_template="#/$defs/{name}")
     for struct, definition in ((_struct(name), definition) for name, definition in definitions.items()):
         # Fields are null when unknown, never absent, except those of structs that omit their defaults.
@@ -50,10 +52,10 @@ def schema() -> dict[str, object]:
 
 
 def _struct(name: str) -> type[msgspec.Struct] | None:
-    from progress_kit.model import snapshot
+    from progress_kit.model import prior, snapshot
     from progress_kit.protocol import bundle, messages
 
-    for module in (snapshot, messages, rest, bundle):
+    for module in (snapshot, prior, messages, rest, bundle):
         found = getattr(module, name, None)
         if isinstance(found, type) and issubclass(found, msgspec.Struct):
             return found

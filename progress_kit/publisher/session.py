@@ -4,11 +4,11 @@ Frames to send come back from the verbs; what else has to be done waits in `comm
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from progress_kit.errors import ProtocolError
-from progress_kit.model import Snapshot, is_terminal
+from progress_kit.model import Prior, Snapshot, is_terminal
 from progress_kit.protocol import Limits, decode_hub, encode
 from progress_kit.protocol.limits import PUBLISH_BYTES
 from progress_kit.protocol.messages import (
@@ -23,11 +23,14 @@ from progress_kit.protocol.messages import (
     Pong,
     PublisherInfo,
     Refresh,
+    Span,
     Welcome,
 )
-from progress_kit.publisher.fitting import fit
+from progress_kit.publisher.fitting import fit, fit_timeline
 
 MAX_UNACKNOWLEDGED: Final = 1_000
+MAX_PRIORS: Final = 1_000
+MAX_TIMELINES: Final = 100
 _FINISHED: Final = 1_000
 _OPEN: Final = b'{"type":"publish","operations":['
 _CLOSE: Final = b"]}"
@@ -50,6 +53,8 @@ class PublisherSession:
         """What the hub refused, to be told to a person."""
         self.unsendable: deque[str] = deque(maxlen=16)
         """Ids of operations whose snapshot is no valid text; they are given up."""
+        self.priors: dict[str, Prior] = {}
+        """Kind → what earlier runs of it took, as the hub last told: the newest 1,000 kinds."""
         self.given_up = 0
         """How many terminal snapshots were dropped because no hub took them."""
         self._client = client
@@ -63,6 +68,10 @@ class PublisherSession:
         """Operation → seq that the hub has heard, of the open ones."""
         self._waiting: dict[str, None] = {}
         """The open and ended operations of which the hub has not heard the newest, in the order of waiting."""
+        self._timelines: dict[str, bytes] = {}
+        """Operation → the frame with its timeline, until its end is durable: at most 100, the oldest go first."""
+        self._untold: dict[str, None] = {}
+        """Whose timeline the hub has not been sent on this connection."""
         self._budget = 0.0
         self._refilled = 0.0
         self._quiet_until = 0.0
@@ -86,7 +95,7 @@ class PublisherSession:
     @property
     def waiting(self) -> bool:
         """Whether something is left to be sent that the message budget held back."""
-        return self._welcomed and bool(self._waiting)
+        return self._welcomed and bool(self._waiting or self._untold.keys() - self._open.keys())
 
     # -- the connection -------------------------------------------------------------------------------------------
 
@@ -121,6 +130,26 @@ class PublisherSession:
         self.take(snapshots)
         return self._publish(now)
 
+    def timeline(self, operation: str, spans: Sequence[Span]) -> None:
+        """Take in which task of an operation ran where and when, to be sent with or after its end.
+
+        Called once, when all of it is known; of more than 2,000 spans (or 192 KiB) the longest are kept. Ignored for an
+        operation
+        that was never taken in, since the hub does not know it either.
+        """
+        if operation not in self._open and operation not in self._ended and operation not in self._finished:
+            return
+        self._timelines[operation] = fit_timeline(operation, spans)
+        self._untold[operation] = None
+        if len(self._timelines) > MAX_TIMELINES:
+            oldest = next(iter(self._timelines))
+            del self._timelines[oldest]
+            self._untold.pop(oldest, None)
+
+    def forget(self, operation: str) -> None:
+        """Say no more of an operation, and take no more of it in: it was withdrawn."""
+        self._finish(operation)
+
     def tick(self, now: float) -> list[bytes]:
         """Return a heartbeat if the leases of the open operations need one."""
         if not self._welcomed or not self._open or now - self._last_sign < self._limits.heartbeat_s:
@@ -151,6 +180,7 @@ class PublisherSession:
                 return self._welcome(message, now) if self._connected else []
             case Ack():
                 self._acknowledge(message.durable)
+                self._learn(message.priors)
             case Command():
                 self.commands.append(message)
             case Expiring():
@@ -173,6 +203,7 @@ class PublisherSession:
         self._budget, self._refilled, self._quiet_until = self._burst, now, now
         # An end is told again even if the hub has it: the acknowledgement may have been lost with the connection.
         self._sent = {op: seq for op, seq in (welcome.known or {}).items() if op in self._open}
+        self._untold = dict.fromkeys(self._timelines)
         newer = (op for op, snapshot in self._open.items() if snapshot.seq > self._sent.get(op, -1))
         self._waiting = dict.fromkeys([*self._ended, *newer])
         return self._publish(now)
@@ -182,6 +213,13 @@ class PublisherSession:
             snapshot = self._ended.get(operation)
             if snapshot is not None and seq >= snapshot.seq:
                 self._finish(operation)
+
+    def _learn(self, priors: dict[str, Prior]) -> None:
+        for kind, prior in priors.items():
+            self.priors.pop(kind, None)
+            self.priors[kind] = prior
+        while len(self.priors) > MAX_PRIORS:
+            del self.priors[next(iter(self.priors))]
 
     def _slow_down(self, now: float, seconds: float) -> None:
         """The hub dropped running states, nobody knows which: all are told again after a pause."""
@@ -214,6 +252,8 @@ class PublisherSession:
         self._open.pop(operation, None)
         self._sent.pop(operation, None)
         self._waiting.pop(operation, None)
+        if operation not in self._untold:
+            self._timelines.pop(operation, None)
         self._finished[operation] = None
         if len(self._finished) > _FINISHED:
             del self._finished[next(iter(self._finished))]
@@ -264,9 +304,20 @@ class PublisherSession:
             self._waiting.pop(snapshot.id, None)
         if batch:
             frames.append(_OPEN + b",".join(batch) + _CLOSE)
+        frames += self._tell_timelines(int(self._budget) - len(frames))
         self._budget -= len(frames)
         if frames:
             self._last_sign = now
+        return frames
+
+    def _tell_timelines(self, most: int) -> list[bytes]:
+        """Return the timelines of operations whose end the hub has been sent, after that."""
+        ready = [key for key in self._untold if key not in self._open and key not in self._waiting][: max(0, most)]
+        frames = [self._timelines[key] for key in ready]
+        for key in ready:
+            del self._untold[key]
+            if key in self._finished:
+                del self._timelines[key]
         return frames
 
     def _encode(self, snapshot: Snapshot) -> bytes | None:

@@ -31,6 +31,49 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX operations_by_hub ON operations (hub_id)",
         "CREATE TABLE revoked_tokens (jti TEXT PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # Has a rowid: it is the order in which the items came.
+        """
+        CREATE TABLE inbox (
+            owner TEXT NOT NULL,
+            id TEXT NOT NULL,
+            hub_id TEXT NOT NULL,
+            at REAL NOT NULL,
+            read INTEGER NOT NULL,
+            item BLOB NOT NULL,
+            UNIQUE (hub_id, owner, id)
+        )
+        """,
+        """
+        CREATE TRIGGER inbox_items_go_with_their_operation AFTER DELETE ON operations BEGIN
+            DELETE FROM inbox WHERE hub_id = OLD.hub_id AND owner = OLD.owner AND id = OLD.id;
+        END
+        """,
+    ),
+    (
+        "ALTER TABLE operations ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE operations ADD COLUMN elapsed_s REAL",
+        """
+        UPDATE operations SET
+            name = coalesce(json_extract(CAST(snapshot AS TEXT), '$.name'), ''),
+            elapsed_s = json_extract(CAST(snapshot AS TEXT), '$.elapsed_s')
+        WHERE json_valid(CAST(snapshot AS TEXT))
+        """,
+        """
+        CREATE TABLE records (
+            owner TEXT NOT NULL,
+            id TEXT NOT NULL,
+            spans BLOB,
+            estimates BLOB,
+            PRIMARY KEY (owner, id)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TRIGGER records_go_with_their_operation AFTER DELETE ON operations BEGIN
+            DELETE FROM records WHERE owner = OLD.owner AND id = OLD.id;
+        END
+        """,
+    ),
 )
 
 

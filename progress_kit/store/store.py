@@ -4,16 +4,18 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, TypeVar
 
 from progress_kit import clock
-from progress_kit.model import StoredOperation
-from progress_kit.protocol.rest import StoreState
-from progress_kit.store import table
+from progress_kit.model import OperationState, Prior, StoredOperation
+from progress_kit.protocol.messages import InboxItem
+from progress_kit.protocol.rest import KindSummary, StoreState
+from progress_kit.store import inbox, priors, records, table
 from progress_kit.store.file import copy_to_memory, is_broken, keep_aside, open_file, open_memory
+from progress_kit.store.records import Record
 from progress_kit.store.schema import NewerSchemaError
 from progress_kit.store.table import HistoryPage, HistoryQuery, Retention
 
@@ -53,6 +55,7 @@ class Store:
         self._retention = retention
         self._status: tuple[StoreState, str | None] = ("memory", "not started")
         self._revoked: list[str] = []
+        self._inbox: list[tuple[str, InboxItem]] = []
         self._queue: queue.SimpleQueue[tuple[Write | None, Read | None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="progress_kit store", daemon=True)
         self._ready: Future[list[StoredOperation]] = Future()
@@ -91,14 +94,35 @@ class Store:
         """Return the tokens that were void when the store was started."""
         return self._revoked
 
-    def history(
-        self, owner: str, kind: str | None = None, limit: int = 100, before: str | None = None
+    def keep_inbox(self, owner: str, items: Sequence[InboxItem]) -> None:
+        """Queue new items of the inbox of `owner`, or known ones that are read now."""
+        self._queue.put((lambda connection: inbox.keep(connection, self._hub_id, owner, items), None))
+
+    def inbox(self) -> list[tuple[str, InboxItem]]:
+        """Return owner and item of everything that this hub's inboxes had when the store was started, oldest first."""
+        return self._inbox
+
+    def record(self, owner: str, operation: str, record: Record) -> None:
+        """Queue what is kept of an operation beside its state; an empty part leaves what is there."""
+        self._queue.put((lambda connection: records.keep(connection, owner, operation, record), None))
+
+    def history(  # noqa: PLR0913 - each is a filter of its own
+        self,
+        owner: str,
+        kind: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+        *,
+        states: tuple[OperationState, ...] = (),
+        since: float | None = None,
+        until: float | None = None,
     ) -> "Future[HistoryPage]":
         """Ask for a page of what has ended or is lost, newest first.
 
-        `limit` is cut to 1 … 500. Fails with `ProtocolError` if `before` does not come from a page's `next`.
+        `limit` is cut to 1 … 500; `since` (inclusive) and `until` are wall-clock seconds of the last change.
+        Fails with `ProtocolError` if `before` does not come from a page's `next`.
         """
-        query = HistoryQuery(owner, kind, limit, before)
+        query = HistoryQuery(owner, kind, limit, before, states, since, until)
         return self._ask(lambda connection: table.history(connection, query, clock.wall()))
 
     def get(self, owner: str, operation: str) -> "Future[bytes | None]":
@@ -108,6 +132,26 @@ class Store:
     def count(self, owner: str) -> "Future[int]":
         """Ask how many operations the history of `owner` has."""
         return self._ask(lambda connection: table.count(connection, owner, clock.wall()))
+
+    def recorded(self, owner: str, operation: str) -> "Future[Record]":
+        """Ask what is kept of an operation beside its state; empty if there is nothing."""
+        return self._ask(lambda connection: records.load(connection, owner, operation))
+
+    def kinds(self, owner: str) -> "Future[list[KindSummary]]":
+        """Ask which kinds have runs in the history of `owner`, the one that ran last first."""
+        return self._ask(lambda connection: records.kinds(connection, owner, clock.wall()))
+
+    def prior(self, owner: str, kind: str) -> "Future[Prior | None]":
+        """Ask how long the last runs of `kind` took that succeeded; None if there were none."""
+        return self._ask(lambda connection: priors.prior(connection, owner, kind))
+
+    def delete(self, owner: str, operation: str) -> "Future[bool]":
+        """Delete one operation for good; the answer is whether it was there."""
+        return self._ask(lambda connection: records.delete(connection, owner, operation))
+
+    def delete_history(self, owner: str, kind: str | None = None) -> "Future[int]":
+        """Delete the history of `owner` for good, all of it or one kind; the answer is how many runs that were."""
+        return self._ask(lambda connection: records.delete_history(connection, owner, kind, clock.wall()))
 
     def _ask(self, query: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         future: Future[T] = Future()
@@ -157,8 +201,9 @@ class Store:
         return rows
 
     def _load(self) -> list[StoredOperation]:
-        table.prune(self._connection, self._retention, clock.wall())
+        self._prune(self._connection)
         self._revoked = table.revoked(self._connection)
+        self._inbox = inbox.load(self._connection, self._hub_id)
         return table.live(self._connection, self._hub_id, clock.wall())
 
     def _write(self, writes: list[Write]) -> None:
@@ -175,7 +220,12 @@ class Store:
         self._until_prune -= len(writes)
         if self._until_prune <= 0:
             self._until_prune = _PRUNE_EVERY
-            self._guarded(lambda connection: table.prune(connection, self._retention, clock.wall()))
+            self._guarded(self._prune)
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
+        table.prune(connection, self._retention, clock.wall())
+        records.prune(connection)
+        inbox.prune(connection, self._retention.days, clock.wall())
 
     def _guarded(self, work: Read) -> None:
         """Do `work` on the file, or else in memory: whatever happens to the file, the thread lives on."""

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from progress_kit.errors import ProtocolError
-from progress_kit.model import StoredOperation, is_terminal
+from progress_kit.model import OperationState, StoredOperation, is_terminal
 
 DAY_S: Final = 86_400.0
 LIVE_S: Final = 3_600.0
@@ -16,16 +16,19 @@ MAX_PAGE: Final = 500
 # A row is replaced by a newer one; one that has ended only by a newer end.
 _PERSIST: Final = """
     INSERT INTO operations
-        (owner, id, hub_id, session, kind, state, terminal, lease, seq, changed_at, ended_at, snapshot)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        (owner, id, hub_id, session, kind, state, terminal, lease, seq, changed_at, ended_at, name, elapsed_s,
+         snapshot)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (owner, id) DO UPDATE SET
         hub_id = excluded.hub_id, session = excluded.session, kind = excluded.kind, state = excluded.state,
         terminal = excluded.terminal, lease = excluded.lease, seq = excluded.seq,
-        changed_at = excluded.changed_at, ended_at = excluded.ended_at, snapshot = excluded.snapshot
+        changed_at = excluded.changed_at, ended_at = excluded.ended_at, name = excluded.name,
+        elapsed_s = excluded.elapsed_s, snapshot = excluded.snapshot
     WHERE (terminal = 0 AND excluded.seq >= seq) OR (excluded.terminal = 1 AND excluded.seq > seq)
 """
-_COLUMNS: Final = "id, hub_id, owner, session, kind, state, seq, changed_at, ended_at, lease, snapshot"
-_HISTORY: Final = "owner = ? AND (terminal = 1 OR (lease = 'lost' AND changed_at < ?))"
+_COLUMNS: Final = "id, hub_id, owner, session, kind, state, seq, changed_at, ended_at, lease, name, elapsed_s, snapshot"
+HISTORY: Final = "owner = ? AND (terminal = 1 OR (lease = 'lost' AND changed_at < ?))"
+"""What is history: takes the owner, and the moment `LIVE_S` ago."""
 _LIVE: Final = "hub_id = ? AND (changed_at >= ? OR (terminal = 0 AND lease != 'lost'))"
 
 
@@ -37,12 +40,15 @@ class Retention(NamedTuple):
 
 
 class HistoryQuery(NamedTuple):
-    """Which page of history is asked for."""
+    """Which page of history is asked for: changed from `since` on, and before `until` (wall-clock seconds)."""
 
     owner: str
     kind: str | None
     limit: int
     before: str | None
+    states: tuple[OperationState, ...] = ()
+    since: float | None = None
+    until: float | None = None
 
 
 class HistoryPage(NamedTuple):
@@ -55,8 +61,10 @@ class HistoryPage(NamedTuple):
 def persist(connection: sqlite3.Connection, row: StoredOperation) -> bool:
     """Write `row` unless a newer or final one is there; return whether this very state is stored now."""
     terminal = int(is_terminal(row.state))
+    values: tuple[str | int | float | bytes | None, ...]
     values = (row.owner, row.id, row.hub_id, row.session, row.kind, row.state, terminal, row.lease)
-    written = connection.execute(_PERSIST, (*values, row.seq, row.changed_at, row.ended_at, row.snapshot))
+    values += (row.seq, row.changed_at, row.ended_at, row.name, row.elapsed_s, row.snapshot)
+    written = connection.execute(_PERSIST, values)
     if written.rowcount:
         return True
     # What was stored before (a publisher repeats an end until it is acknowledged) is as good as written now.
@@ -77,11 +85,20 @@ def live(connection: sqlite3.Connection, hub_id: str, now: float) -> list[Stored
 def history(connection: sqlite3.Connection, query: HistoryQuery, now: float) -> HistoryPage:
     """Return one page of what has ended, or was lost more than an hour ago, newest first."""
     limit = min(max(query.limit, 1), MAX_PAGE)
-    where = _HISTORY
+    where = HISTORY
     values: list[str | float] = [query.owner, now - LIVE_S]
     if query.kind is not None:
         where += " AND kind = ?"
         values.append(query.kind)
+    if query.states:
+        where += f" AND state IN ({', '.join('?' * len(query.states))})"
+        values += query.states
+    if query.since is not None:
+        where += " AND changed_at >= ?"
+        values.append(query.since)
+    if query.until is not None:
+        where += " AND changed_at < ?"
+        values.append(query.until)
     if query.before is not None:
         where += " AND (changed_at, id) < (?, ?)"
         values += _cursor(query.before)
@@ -113,7 +130,7 @@ def snapshot(connection: sqlite3.Connection, owner: str, operation: str) -> byte
 
 def count(connection: sqlite3.Connection, owner: str, now: float) -> int:
     """Return how many operations `history` has for `owner`."""
-    query = f"SELECT count(*) FROM operations WHERE {_HISTORY}"  # noqa: S608 - constants only
+    query = f"SELECT count(*) FROM operations WHERE {HISTORY}"  # noqa: S608 - constants only
     return int(connection.execute(query, (owner, now - LIVE_S)).fetchone()[0])
 
 

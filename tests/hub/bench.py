@@ -8,6 +8,10 @@ from progress_kit.hub import (
     Connected,
     Disconnected,
     Event,
+    Executed,
+    KeepInbox,
+    KeepRecord,
+    LoadPrior,
     Login,
     Now,
     Output,
@@ -41,7 +45,7 @@ M = TypeVar("M", bound=HubMessage)
 
 @dataclass
 class Bench:
-    """One hub with a clock of its own; `sent`, `closed` and `rows` hold what came out."""
+    """One hub with a clock of its own; `sent`, `closed`, `rows`, `kept`, `records` … hold what came out."""
 
     limits: Limits = field(default_factory=Limits)
     epoch: str = "e_1"
@@ -50,6 +54,10 @@ class Bench:
     sent: dict[int, list[HubMessage]] = field(default_factory=dict)
     closed: dict[int, int] = field(default_factory=dict)
     rows: list[StoredOperation] = field(default_factory=list)
+    kept: list[KeepInbox] = field(default_factory=list)
+    records: list[KeepRecord] = field(default_factory=list)
+    executed: list[Executed] = field(default_factory=list)
+    asked: list[LoadPrior] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.authority = TokenAuthority(KEY)
@@ -72,7 +80,7 @@ class Bench:
         self.take(outputs)
         return outputs
 
-    def take(self, outputs: list[Output]) -> None:
+    def take(self, outputs: list[Output]) -> None:  # noqa: C901 - a flat table, one row per output
         busy: set[int] = set()
         for output in outputs:
             match output:
@@ -83,6 +91,14 @@ class Bench:
                     self.closed[conn] = code
                 case Persist(row):
                     self.rows.append(row)
+                case KeepRecord():
+                    self.records.append(output)
+                case Executed():
+                    self.executed.append(output)
+                case LoadPrior():
+                    self.asked.append(output)
+                case KeepInbox():
+                    self.kept.append(output)
         if self.auto_writable:
             for conn in sorted(busy):
                 self.handle(Writable(conn))

@@ -138,7 +138,7 @@ def test_a_revoked_token_ends_its_connections(hub: Bench) -> None:
 def test_an_unknown_message_is_answered_and_the_connection_goes_on(hub: Bench) -> None:
     """A newer client may say more than this hub knows."""
     hub.subscriber(1)
-    hub.handle(Received(1, '{"type":"presence","visible":true}'))
+    hub.handle(Received(1, '{"type":"telepathy","visible":true}'))
     hub.say(1, Ping())
     assert [error.code for error in hub.got(1, Error)] == ["unsupported"]
     assert hub.got(1, Pong) == [Pong()]

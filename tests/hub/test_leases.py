@@ -1,6 +1,7 @@
 """How the hub notices that a publisher is gone, and that it is back."""
 
 from progress_kit.model import HubInfo, Snapshot
+from progress_kit.protocol import Limits
 from progress_kit.protocol.messages import Heartbeat, State
 from tests.hub.bench import Bench
 
@@ -54,6 +55,34 @@ def test_a_lost_operation_comes_back_with_its_publisher(hub: Bench) -> None:
     hub.publish(3, running(seq=2))
     hub.wait(1)
     assert belief(hub, 2) == ("running", "ok")
+
+
+def test_a_lost_operation_is_shown_for_an_hour() -> None:
+    """From when it was lost, not from its last news: a long step and then a dropped line hide nothing at once."""
+    hub = Bench(limits=Limits(recent_s=60))
+    hub.publisher(1)
+    hub.subscriber(2)
+    hub.publish(1, running())
+    for _ in range(20):
+        hub.wait(5)
+        hub.say(1, Heartbeat())
+    hub.disconnect(1)
+    hub.wait(15 + 59)
+    assert belief(hub, 2) == ("running", "lost")
+    hub.wait(1)
+    assert hub.got(2, State)[-1].removed == ("op_1",)
+
+
+def test_an_end_that_is_not_stored_stays() -> None:
+    """Its publisher will tell it again until it is stored: it must not be news then."""
+    hub = Bench(limits=Limits(recent_s=60))
+    hub.publisher(1)
+    hub.publish(1, Snapshot(id="op_1", name="Work", state="failed", seq=1))
+    hub.wait(100)
+    assert hub.manager.counts()[0] == 1
+    hub.stored("op_1", 1)
+    hub.wait(1)
+    assert hub.manager.counts()[0] == 0
 
 
 def test_an_end_is_never_lost(hub: Bench) -> None:

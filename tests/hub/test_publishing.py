@@ -190,7 +190,7 @@ def test_the_number_of_open_operations_is_limited() -> None:
 
 
 def test_old_ends_make_room_for_new_operations() -> None:
-    """A user's memory in the hub is bounded: the oldest stored ends leave it (they stay in the history)."""
+    """A user's memory in the hub is bounded: the oldest ends leave it, those in the history first."""
     hub = Bench(limits=Limits(operations_per_user=2))
     hub.publisher(1)
     hub.publish(1, ended("op_1"), ended("op_2"))
@@ -200,6 +200,9 @@ def test_old_ends_make_room_for_new_operations() -> None:
     hub.wait(1)
     assert set(view(hub, 2)) == {"op_2", "op_3"}
     hub.publish(1, running("op_4"))
+    hub.wait(1)
+    assert set(view(hub, 2)) == {"op_3", "op_4"}
+    hub.publish(1, running("op_5"))
     assert [error.code for error in hub.got(1, Error)] == ["limit"]
 
 

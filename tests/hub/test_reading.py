@@ -6,6 +6,7 @@ import pytest
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub import Claims, registry
+from progress_kit.hub import manager as hub_manager
 from progress_kit.model import Origin, Snapshot
 from progress_kit.protocol import Limits
 from progress_kit.protocol.messages import (
@@ -113,6 +114,8 @@ def test_tombstones_are_bounded(hub: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     hub = Bench(limits=Limits(recent_s=60))
     hub.publisher(1)
     hub.publish(1, ended("op_1"), ended("op_2"), running("op_3"))
+    hub.stored("op_1", 9)
+    hub.stored("op_2", 9)
     hub.subscriber(2)
     old = ResumePoint(epoch="e_1", revision=hub.got(2, State)[-1].revision)
     for _ in range(13):
@@ -123,6 +126,26 @@ def test_tombstones_are_bounded(hub: Bench, monkeypatch: pytest.MonkeyPatch) -> 
         assert (state.reset, [each.id for each in state.operations]) == (True, ["op_3"])
 
 
+def test_old_operations_are_read_although_removals_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view that comes in pieces reaches its end, over the socket and by polling: no removal matters to it."""
+    monkeypatch.setattr(registry, "TOMBSTONES", 0)
+    monkeypatch.setattr(hub_manager, "STATE_BYTES", 100)
+    monkeypatch.setattr(hub_manager, "POLL_BYTES", 100)
+    hub = Bench(limits=Limits(recent_s=60))
+    hub.publisher(1)
+    hub.publish(1, running("op_1"), running("op_2"), running("op_3"), ended("op_4"))
+    hub.stored("op_4", 9)
+    for _ in range(13):
+        hub.wait(5)
+        hub.say(1, Heartbeat())
+    hub.subscriber(2)
+    states = hub.got(2, State)
+    assert [each.id for state in states for each in state.operations] == ["op_1", "op_2", "op_3"]
+    assert [state.more for state in states] == [True] * (len(states) - 1) + [False]
+    body = json.loads(hub.manager.poll(claims(hub, "subscribe"), Filter(), None, hub.now))
+    assert (body["more"], [each["id"] for each in body["operations"]]) == (False, ["op_1", "op_2", "op_3"])
+
+
 def test_many_removals_come_in_pieces(hub: Bench) -> None:
     """A frame is bounded by what it removes, too."""
     hub = Bench(limits=Limits(recent_s=60, open_per_publisher=10_000))
@@ -130,6 +153,8 @@ def test_many_removals_come_in_pieces(hub: Bench) -> None:
     names = [f"op_{number}_{'x' * 100}" for number in range(1_000)]
     for start in range(0, 1_000, 100):
         hub.publish(1, *(ended(name) for name in names[start : start + 100]))
+    for name in names:
+        hub.stored(name, 9)
     hub.subscriber(2)
     hub.wait(1)
     before = len(hub.got(2, State))

@@ -121,6 +121,22 @@ def test_a_large_view_comes_in_pieces(hub: Bench) -> None:
     assert [name for state in states for name in names(state)] == [f"op_{number}" for number in range(100)]
 
 
+def test_what_leaves_while_the_view_comes_in_pieces_is_not_shown(hub: Bench) -> None:
+    """It was in a piece that has been sent, so that its removal is told in a later one."""
+    hub.publisher(1)
+    for number in range(40):
+        stages = (Stage(name="main", message="m" * 2_000),)
+        hub.publish(1, Snapshot(id=f"op_{number}", name="x", state="running", seq=1, stages=stages))
+    hub.auto_writable = False
+    hub.subscriber(2, wanted=Filter(states=("running",)))
+    hub.handle(Writable(2))  # of the welcome
+    assert "op_0" in names(hub.got(2, State)[0])
+    hub.publish(1, snapshot("op_0", seq=2, state="succeeded"))
+    hub.auto_writable = True
+    hub.handle(Writable(2))
+    assert [name for state in hub.got(2, State) for name in state.removed] == ["op_0"]
+
+
 def test_a_valid_resume_sends_only_what_was_missed(hub: Bench) -> None:
     """Reconnecting with epoch and revision costs the difference, and an empty one is answered too."""
     hub.publisher(1)
@@ -147,7 +163,8 @@ def test_an_end_leaves_the_live_view_after_an_hour() -> None:
     """It stays in the history; whoever shows it is told, live or at the next resume."""
     hub = Bench(limits=Limits(recent_s=60))
     hub.publisher(1)
-    hub.publish(1, snapshot("op_1", state="succeeded"))
+    hub.publish(1, snapshot("op_1", state="succeeded", seq=1))
+    hub.stored("op_1", 1)
     hub.subscriber(2)
     point = ResumePoint(epoch="e_1", revision=hub.got(2, State)[-1].revision)
     hub.wait(61)

@@ -47,10 +47,12 @@ async def test_every_route_is_known_here(hub: Hub) -> None:
     assert sorted(routes(hub)) == [
         "api/health",
         "api/history",
+        "api/kinds",
         "api/operations",
         "api/operations/op_1",
         "api/operations/op_1/commands",
         "api/operations/op_1/tasks",
+        "api/priors/op_1",
         "api/tokens",
         "api/tokens/op_1",
         "ws",
@@ -151,6 +153,8 @@ async def test_a_refused_handshake_leaves_no_traceback(hub: Hub, caplog: pytest.
         ("api/operations", "revision=-1&epoch=e"),
         ("api/operations", "revision=x&epoch=e"),
         ("api/history", "limit=many"),
+        ("api/history", "since=monday"),
+        ("api/history", "state=flying"),
         ("api/history", "before=yesterday"),
     ],
 )

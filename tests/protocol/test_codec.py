@@ -102,7 +102,7 @@ def test_numbers_are_finite(number: str) -> None:
 def test_a_type_the_hub_does_not_know_is_unsupported() -> None:
     """So that the connection may go on."""
     with pytest.raises(ProtocolError) as caught:
-        decode_client('{"type":"presence"}', limit=LIMIT)
+        decode_client('{"type":"telepathy"}', limit=LIMIT)
     assert caught.value.code == "unsupported"
 
 

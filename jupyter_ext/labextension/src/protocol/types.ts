@@ -1,10 +1,355 @@
 /* Generated from progress_kit/protocol/progress-kit.v1.schema.json by `npm run types`; do not edit. */
 
-export type Wire = ClientMessage | HubMessage | OperationBundle;
+export type Wire =
+  | Ack
+  | Bookmark
+  | Command
+  | CommandRequest
+  | CommandResponse
+  | CommandResult
+  | Counter
+  | DeletedResponse
+  | Error
+  | ErrorBody
+  | ErrorResponse
+  | Estimate
+  | EstimateSample
+  | Execution
+  | Expiring
+  | Failure
+  | Filter
+  | Health
+  | Heartbeat
+  | Hello
+  | HistoryResponse
+  | HubInfo
+  | Inbox
+  | InboxItem
+  | KindSummary
+  | KindsResponse
+  | Notified
+  | Notify
+  | NotifyRequest
+  | OperationBundle
+  | OperationCounts
+  | Origin
+  | Ping
+  | Pong
+  | Presence
+  | Prior
+  | Publish
+  | PublisherInfo
+  | Read
+  | Refresh
+  | ResumePoint
+  | Snapshot
+  | Span
+  | Stage
+  | StagePrior
+  | State
+  | StateResponse
+  | StoreHealth
+  | Subscribe
+  | Task
+  | TaskCounts
+  | TasksResponse
+  | Timeline
+  | TokenRequest
+  | TokenResponse
+  | Unsubscribe
+  | Welcome
+  | ClientMessage
+  | HubMessage;
+/**
+ * What was estimated `elapsed_s` seconds after the start: remaining seconds, and how far it was.
+ *
+ * @minItems 5
+ */
+export type EstimateSample = [number, number | null, number | null, number, number | null];
+/**
+ * One attempt of one task on one worker; `start_s` and `end_s` count from the operation's start.
+ *
+ * @minItems 7
+ */
+export type Span = [
+  string,
+  string,
+  string,
+  number,
+  number,
+  number,
+  'abandoned' | 'cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'skipped' | 'succeeded'
+];
 export type ClientMessage =
-  Hello | Publish | Heartbeat | Subscribe | Unsubscribe | Command | CommandResult | Refresh | Ping | Pong;
-export type HubMessage = Welcome | Ack | State | Bookmark | Command | CommandResult | Expiring | Error | Ping | Pong;
+  | Hello
+  | Publish
+  | Heartbeat
+  | Timeline
+  | Subscribe
+  | Unsubscribe
+  | Command
+  | CommandResult
+  | Presence
+  | Notified
+  | Read
+  | Execution
+  | Refresh
+  | Ping
+  | Pong;
+export type HubMessage =
+  Welcome | Ack | State | Bookmark | Command | CommandResult | NotifyRequest | Inbox | Expiring | Error | Ping | Pong;
 
+/**
+ * Which terminal snapshots are stored (operation → seq), and the priors of new kinds (kind → prior).
+ */
+export interface Ack {
+  type: 'ack';
+  durable: {
+    [k: string]: number;
+  };
+  priors: {
+    [k: string]: Prior;
+  };
+}
+/**
+ * How long the runs of one kind took that succeeded: all in all, and by stage. `runs` is how many there were.
+ */
+export interface Prior {
+  runs: number;
+  /**
+   * @minItems 3
+   * @maxItems 3
+   */
+  total_s: [number, number, number];
+  /**
+   * @maxItems 64
+   */
+  stages: StagePrior[];
+}
+/**
+ * How long a stage took in earlier runs, and how its time grew with its cost.
+ *
+ *     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
+ *     `seconds_per_item` is None where nothing was counted.
+ */
+export interface StagePrior {
+  name: string;
+  /**
+   * @minItems 3
+   * @maxItems 3
+   */
+  duration_s: [number, number, number];
+  cost_exponent: number | null;
+  seconds_per_cost: number | null;
+  seconds_per_item: number | null;
+}
+/**
+ * Nothing changed up to `revision`: an idle subscriber's resume point stays valid.
+ */
+export interface Bookmark {
+  type: 'bookmark';
+  /**
+   * An operation's, task's or session's id.
+   */
+  epoch: string;
+  revision: number;
+  now: number;
+}
+/**
+ * Asks an operation to do something; the hub forwards it to the publisher with `by`, the asker's `sub`.
+ */
+export interface Command {
+  type: 'command';
+  /**
+   * An operation's, task's or session's id.
+   */
+  request: string;
+  /**
+   * An operation's, task's or session's id.
+   */
+  operation: string;
+  action: 'cancel' | 'pause' | 'resume';
+  reason?: string | null;
+  by?: string | null;
+}
+/**
+ * Body of ``POST operations/{id}/commands``.
+ */
+export interface CommandRequest {
+  action: 'cancel' | 'pause' | 'resume';
+  reason: string | null;
+}
+/**
+ * The request's id; whether it was accepted shows in the operation's state.
+ */
+export interface CommandResponse {
+  request: string;
+}
+/**
+ * Whether a command was accepted; the operation's state tells the rest.
+ */
+export interface CommandResult {
+  type: 'command_result';
+  /**
+   * An operation's, task's or session's id.
+   */
+  request: string;
+  ok: boolean;
+  error?: string | null;
+}
+/**
+ * A nested count inside a stage, such as the rows of the file that is being read.
+ */
+export interface Counter {
+  name: string;
+  done: number;
+  total: number | null;
+  unit: string;
+}
+/**
+ * How many runs were deleted from the history.
+ */
+export interface DeletedResponse {
+  deleted: number;
+}
+/**
+ * Something was refused. Never echoes input or tokens.
+ */
+export interface Error {
+  type: 'error';
+  code:
+    | 'bad_request'
+    | 'forbidden'
+    | 'limit'
+    | 'not_found'
+    | 'rate'
+    | 'stale_seq'
+    | 'storage'
+    | 'terminal'
+    | 'too_large'
+    | 'unauthenticated'
+    | 'unsupported';
+  message: string;
+  request: string | null;
+  retry_after_s: number | null;
+}
+/**
+ * What went wrong, for a program (`code`) and for a person (`message`).
+ */
+export interface ErrorBody {
+  code:
+    | 'bad_request'
+    | 'forbidden'
+    | 'limit'
+    | 'not_found'
+    | 'rate'
+    | 'stale_seq'
+    | 'storage'
+    | 'terminal'
+    | 'too_large'
+    | 'unauthenticated'
+    | 'unsupported';
+  message: string;
+  request: string | null;
+  retry_after_s: number | null;
+}
+/**
+ * Body of every answer that is an error.
+ */
+export interface ErrorResponse {
+  error: ErrorBody;
+}
+/**
+ * Remaining seconds as quantiles, and their basis. `p10_s` and `p90_s` are None where only a point is known.
+ */
+export interface Estimate {
+  p10_s: number | null;
+  p50_s: number;
+  p90_s: number | null;
+  /**
+   * @maxItems 4
+   */
+  basis: ('cost' | 'history' | 'rate' | 'workers')[];
+  slowdown: number | null;
+  why: string;
+}
+/**
+ * A page sent a cell to a kernel: `request` is the id of the `execute_request`, which the server sees too.
+ *
+ *     `after_s`: the cell becomes an operation when it has run that long; None: not by this page's settings.
+ */
+export interface Execution {
+  type: 'execution';
+  kernel_id: string;
+  /**
+   * An operation's, task's or session's id.
+   */
+  request: string;
+  cell_id: string;
+  notebook: string;
+  after_s: number | null;
+}
+/**
+ * The connection's token expires in `in_s` seconds; send `refresh`.
+ */
+export interface Expiring {
+  type: 'expiring';
+  in_s: number;
+}
+/**
+ * Why something failed: the exception's type and its text.
+ */
+export interface Failure {
+  type: string;
+  message: string;
+}
+/**
+ * Which operations a subscription wants; None means any. `history` adds those that are no longer live.
+ */
+export interface Filter {
+  operations?: string[] | null;
+  kinds?: string[] | null;
+  notebook?: string | null;
+  states?: ('cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'succeeded')[] | null;
+  history?: boolean;
+}
+/**
+ * Answer to ``GET health``.
+ */
+export interface Health {
+  status: 'degraded' | 'ok';
+  version: string;
+  protocols: number[];
+  hub_id: string;
+  epoch: string;
+  revision: number;
+  now: number;
+  uptime_s: number;
+  store: StoreHealth;
+  operations: OperationCounts;
+  publishers: number;
+  subscribers: number;
+}
+/**
+ * Whether states survive a restart (``ok``), and why not otherwise.
+ */
+export interface StoreHealth {
+  status: 'memory' | 'ok' | 'read_only';
+  reason: string | null;
+}
+/**
+ * How many operations the hub holds in memory and in its history.
+ */
+export interface OperationCounts {
+  live: number;
+  history: number;
+}
+/**
+ * Renews the leases of all open operations of this publisher.
+ */
+export interface Heartbeat {
+  type: 'heartbeat';
+}
 /**
  * The first frame of every client. `client` is ``name/version``.
  */
@@ -24,11 +369,11 @@ export interface PublisherInfo {
   session: string;
 }
 /**
- * Snapshots of a publisher's operations; idempotent by (session, operation, seq).
+ * One page of ended operations, newest first; `next` is the `before` of the following page.
  */
-export interface Publish {
-  type: 'publish';
-  operations: Snapshot[];
+export interface HistoryResponse {
+  items: Snapshot[];
+  next: string | null;
 }
 /**
  * The whole state of one operation at one moment; `seq` counts the snapshots of this operation.
@@ -94,15 +439,6 @@ export interface Stage {
   tasks: TaskCounts | null;
 }
 /**
- * A nested count inside a stage, such as the rows of the file that is being read.
- */
-export interface Counter {
-  name: string;
-  done: number;
-  total: number | null;
-  unit: string;
-}
-/**
  * How many tasks of a stage are in each state.
  */
 export interface TaskCounts {
@@ -137,27 +473,6 @@ export interface Task {
   error: Failure | null;
 }
 /**
- * Why something failed: the exception's type and its text.
- */
-export interface Failure {
-  type: string;
-  message: string;
-}
-/**
- * Remaining seconds as quantiles, and their basis. `p10_s` and `p90_s` are None where only a point is known.
- */
-export interface Estimate {
-  p10_s: number | null;
-  p50_s: number;
-  p90_s: number | null;
-  /**
-   * @maxItems 4
-   */
-  basis: ('cost' | 'history' | 'rate' | 'workers')[];
-  slowdown: number | null;
-  why: string;
-}
-/**
  * When the end of an operation is announced; `after_s` belongs to ``longer``.
  */
 export interface Notify {
@@ -187,10 +502,174 @@ export interface HubInfo {
   stored: boolean;
 }
 /**
- * Renews the leases of all open operations of this publisher.
+ * The user's inbox, newest first: whole, on every change. `unread` counts all, `items` has the newest 100.
  */
-export interface Heartbeat {
-  type: 'heartbeat';
+export interface Inbox {
+  type: 'inbox';
+  unread: number;
+  items: InboxItem[];
+}
+/**
+ * An operation that ended, at `at` (wall-clock seconds), with what is needed to show it by itself.
+ *
+ *     `id` is what `read` names; `operation` is the operation's id.
+ */
+export interface InboxItem {
+  /**
+   * An operation's, task's or session's id.
+   */
+  id: string;
+  /**
+   * An operation's, task's or session's id.
+   */
+  operation: string;
+  state: 'cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'succeeded';
+  at: number;
+  read: boolean;
+  name: string;
+  elapsed_s: number | null;
+  error: Failure | null;
+  origin: Origin;
+}
+/**
+ * What the history has of one kind: its newest name, its runs, the median duration of those that succeeded.
+ *
+ *     `last_at` is when the newest run ended (wall-clock seconds); `median_s` is None where none succeeded.
+ */
+export interface KindSummary {
+  kind: string;
+  name: string;
+  runs: number;
+  median_s: number | null;
+  last_at: number;
+}
+/**
+ * The kinds that have runs in the history, the one that ran last first.
+ */
+export interface KindsResponse {
+  items: KindSummary[];
+}
+/**
+ * What the page did about a `notify`; `suppressed`: its user's settings, or the user was looking.
+ */
+export interface Notified {
+  type: 'notified';
+  /**
+   * An operation's, task's or session's id.
+   */
+  id: string;
+  shown: 'browser' | 'suppressed' | 'toast';
+}
+/**
+ * Asks one page to tell its user that these operations have ended; answered by `notified` with the same id.
+ */
+export interface NotifyRequest {
+  type: 'notify';
+  /**
+   * An operation's, task's or session's id.
+   */
+  id: string;
+  operations: Snapshot[];
+}
+/**
+ * What a notebook's output carries: which operation it shows, at which hub, and its last known state.
+ */
+export interface OperationBundle {
+  version: number;
+  /**
+   * An operation's, task's or session's id.
+   */
+  operation: string;
+  hub_id: string | null;
+  snapshot: Snapshot;
+}
+/**
+ * Asks the peer for a sign of life (browsers cannot send WebSocket pings).
+ */
+export interface Ping {
+  type: 'ping';
+}
+/**
+ * Answers a ping.
+ */
+export interface Pong {
+  type: 'pong';
+}
+/**
+ * How well this page can reach its user now; sent on change. `notebook`: the path of the one in front.
+ */
+export interface Presence {
+  type: 'presence';
+  visible: boolean;
+  focused: boolean;
+  notebook: string | null;
+  can_notify: boolean;
+}
+/**
+ * Snapshots of a publisher's operations; idempotent by (session, operation, seq).
+ */
+export interface Publish {
+  type: 'publish';
+  operations: Snapshot[];
+}
+/**
+ * The user has seen these items of the inbox.
+ */
+export interface Read {
+  type: 'read';
+  ids: string[] | 'all';
+}
+/**
+ * A newer token of the same subject; the connection lives on with its scopes.
+ */
+export interface Refresh {
+  type: 'refresh';
+  token: string;
+}
+/**
+ * What a subscriber already has: everything up to `revision` of the hub's life `epoch`.
+ */
+export interface ResumePoint {
+  /**
+   * An operation's, task's or session's id.
+   */
+  epoch: string;
+  revision: number;
+}
+/**
+ * What changed for one subscription. The view is swapped when `more` is false; `reset` empties it first.
+ */
+export interface State {
+  type: 'state';
+  /**
+   * An operation's, task's or session's id.
+   */
+  subscription: string;
+  /**
+   * An operation's, task's or session's id.
+   */
+  epoch: string;
+  revision: number;
+  now: number;
+  reset: boolean;
+  more: boolean;
+  operations: Snapshot[];
+  removed: string[];
+}
+/**
+ * Answer to ``GET operations``: the fields of a `state` message.
+ */
+export interface StateResponse {
+  /**
+   * An operation's, task's or session's id.
+   */
+  epoch: string;
+  revision: number;
+  now: number;
+  reset: boolean;
+  more: boolean;
+  operations: Snapshot[];
+  removed: string[];
 }
 /**
  * Asks for the operations that match `filter`, from `resume` on where that is still possible.
@@ -206,24 +685,50 @@ export interface Subscribe {
   resume?: ResumePoint | null;
 }
 /**
- * Which operations a subscription wants; None means any. `history` adds those that are no longer live.
+ * The tasks of one operation, and of an ended one its timeline and how its estimate went (at most 200 samples).
  */
-export interface Filter {
-  operations?: string[] | null;
-  kinds?: string[] | null;
-  notebook?: string | null;
-  states?: ('cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'succeeded')[] | null;
-  history?: boolean;
+export interface TasksResponse {
+  items: Task[];
+  spans: Span[];
+  estimates: EstimateSample[];
 }
 /**
- * What a subscriber already has: everything up to `revision` of the hub's life `epoch`.
+ * Which task ran where and when: once, at the operation's end, the longest first.
  */
-export interface ResumePoint {
+export interface Timeline {
+  type: 'timeline';
   /**
    * An operation's, task's or session's id.
    */
-  epoch: string;
-  revision: number;
+  operation: string;
+  /**
+   * @maxItems 2000
+   */
+  spans: Span[];
+}
+/**
+ * Body of ``POST tokens``.
+ */
+export interface TokenRequest {
+  /**
+   * @minItems 1
+   * @maxItems 3
+   */
+  scopes: ('command' | 'publish' | 'subscribe')[];
+  operation: string | null;
+  notebook: string | null;
+  expires_in_s: number;
+}
+/**
+ * A new token and what it may do.
+ */
+export interface TokenResponse {
+  token: string;
+  jti: string;
+  scopes: ('command' | 'publish' | 'subscribe')[];
+  operation: string | null;
+  notebook: string | null;
+  expires_in_s: number;
 }
 /**
  * Ends one subscription.
@@ -234,54 +739,6 @@ export interface Unsubscribe {
    * An operation's, task's or session's id.
    */
   id: string;
-}
-/**
- * Asks an operation to do something; the hub forwards it to the publisher with `by`, the asker's `sub`.
- */
-export interface Command {
-  type: 'command';
-  /**
-   * An operation's, task's or session's id.
-   */
-  request: string;
-  /**
-   * An operation's, task's or session's id.
-   */
-  operation: string;
-  action: 'cancel' | 'pause' | 'resume';
-  reason?: string | null;
-  by?: string | null;
-}
-/**
- * Whether a command was accepted; the operation's state tells the rest.
- */
-export interface CommandResult {
-  type: 'command_result';
-  /**
-   * An operation's, task's or session's id.
-   */
-  request: string;
-  ok: boolean;
-  error?: string | null;
-}
-/**
- * A newer token of the same subject; the connection lives on with its scopes.
- */
-export interface Refresh {
-  type: 'refresh';
-  token: string;
-}
-/**
- * Asks the peer for a sign of life (browsers cannot send WebSocket pings).
- */
-export interface Ping {
-  type: 'ping';
-}
-/**
- * Answers a ping.
- */
-export interface Pong {
-  type: 'pong';
 }
 /**
  * The hub's answer to `hello`. `known` (to publishers only): the last `seq` of each operation of the session.
@@ -305,85 +762,4 @@ export interface Welcome {
   known: {
     [k: string]: number;
   } | null;
-}
-/**
- * Which terminal snapshots are stored: operation → seq.
- */
-export interface Ack {
-  type: 'ack';
-  durable: {
-    [k: string]: number;
-  };
-}
-/**
- * What changed for one subscription. The view is swapped when `more` is false; `reset` empties it first.
- */
-export interface State {
-  type: 'state';
-  /**
-   * An operation's, task's or session's id.
-   */
-  subscription: string;
-  /**
-   * An operation's, task's or session's id.
-   */
-  epoch: string;
-  revision: number;
-  now: number;
-  reset: boolean;
-  more: boolean;
-  operations: Snapshot[];
-  removed: string[];
-}
-/**
- * Nothing changed up to `revision`: an idle subscriber's resume point stays valid.
- */
-export interface Bookmark {
-  type: 'bookmark';
-  /**
-   * An operation's, task's or session's id.
-   */
-  epoch: string;
-  revision: number;
-  now: number;
-}
-/**
- * The connection's token expires in `in_s` seconds; send `refresh`.
- */
-export interface Expiring {
-  type: 'expiring';
-  in_s: number;
-}
-/**
- * Something was refused. Never echoes input or tokens.
- */
-export interface Error {
-  type: 'error';
-  code:
-    | 'bad_request'
-    | 'forbidden'
-    | 'limit'
-    | 'not_found'
-    | 'rate'
-    | 'stale_seq'
-    | 'storage'
-    | 'terminal'
-    | 'too_large'
-    | 'unauthenticated'
-    | 'unsupported';
-  message: string;
-  request: string | null;
-  retry_after_s: number | null;
-}
-/**
- * What a notebook's output carries: which operation it shows, at which hub, and its last known state.
- */
-export interface OperationBundle {
-  version: number;
-  /**
-   * An operation's, task's or session's id.
-   */
-  operation: string;
-  hub_id: string | null;
-  snapshot: Snapshot;
 }
