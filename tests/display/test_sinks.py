@@ -28,10 +28,10 @@ class Screen:
             self.hubs.add(hub_id)
             self.seen.notify_all()
 
-    def wait_for(self, number: int) -> None:
-        """Wait until `number` snapshots were shown."""
+    def wait_for(self, seq: int) -> None:
+        """Wait until the snapshot of this number is shown."""
         with self.seen:
-            assert self.seen.wait_for(lambda: len(self.shown) >= number, timeout=10)
+            assert self.seen.wait_for(lambda: any(shown.seq == seq for shown in self.shown), timeout=10)
 
 
 class Hand:
@@ -102,8 +102,9 @@ def test_the_last_snapshot_of_a_burst_is_shown(survey: Snapshot) -> None:
     sink = ThrottledSink(screen)
     for seq in range(5):
         sink(at(survey, seq), None)
-    screen.wait_for(2)
-    assert [snapshot.seq for snapshot in screen.shown] == [0, 4]
+    screen.wait_for(4)
+    # On a busy machine one between may be on the screen as well.
+    assert [screen.shown[0].seq, screen.shown[-1].seq] == [0, 4]
     sink(replace(survey, state="cancelled"), None)
 
 
