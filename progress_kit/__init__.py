@@ -15,6 +15,7 @@ Every name is imported when it is first used, so that ``import progress_kit`` co
 TYPE_CHECKING = False  # type checkers take it for theirs; `typing` itself is not loaded for it
 
 if TYPE_CHECKING:
+    from progress_kit.complexity import cost
     from progress_kit.errors import (
         DuplicateStageError,
         HubError,
@@ -56,6 +57,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "cancel",
+    "cost",
     "current",
     "get",
     "operations",
@@ -64,7 +66,7 @@ __all__ = [
 ]
 
 # Where the names come from, the lightest first.
-_HOMES = ("progress_kit.errors", "progress_kit.model", "progress_kit.tracker")
+_HOMES = ("progress_kit.errors", "progress_kit.complexity", "progress_kit.model", "progress_kit.tracker")
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,8 @@
 """When an operation is done. Everything here is pure: the time is passed in."""
 
-from progress_kit.eta.rate import Estimates, RateEstimator
+from progress_kit.eta.estimator import Estimator
+from progress_kit.eta.learning import StageRun, learn, quantiles
+from progress_kit.eta.pool import Pool, Running
+from progress_kit.eta.work import EXPONENTS, CostSums, Work
 
-__all__ = ["Estimates", "RateEstimator"]
+__all__ = ["EXPONENTS", "CostSums", "Estimator", "Pool", "Running", "StageRun", "Work", "learn", "quantiles"]

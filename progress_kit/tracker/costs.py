@@ -3,14 +3,19 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from progress_kit import clock
 from progress_kit.errors import InvalidValueError
 from progress_kit.tracker import values
 from progress_kit.tracker.values import Real
 
+if TYPE_CHECKING:
+    from progress_kit.eta import Work
+
 T = TypeVar("T")
+CostArgument = Callable[[T], Real | None] | bool | None
+"""What tells the cost of an item: a function, or True for `pk.cost`."""
 
 BUDGET_S: Final = 0.1
 """So long the costs of one loop may be asked for; what has not been asked by then counts as the mean."""
@@ -21,10 +26,14 @@ _log = logging.getLogger("progress_kit")
 class Costs:
     """The costs of a sequence's items, as sums from its start."""
 
-    __slots__ = ("_mean", "_sums", "total")
+    __slots__ = ("_mean", "_powers", "_sums", "total")
 
     def __init__(self, known: Iterable[float], length: int) -> None:
-        self._sums = list(accumulate(known, initial=0.0))
+        from progress_kit.eta import CostSums
+
+        costs = list(known)
+        self._powers = CostSums(costs, length)
+        self._sums = list(accumulate(costs, initial=0.0))
         asked = len(self._sums) - 1
         self._mean = self._sums[-1] / asked if asked else 0.0
         self.total = self.until(length)
@@ -34,29 +43,34 @@ class Costs:
         asked = len(self._sums) - 1
         return self._sums[int(item)] if item <= asked else self._sums[-1] + (item - asked) * self._mean
 
+    def work(self, done: float) -> "Work":
+        """Return where a loop stands that has done `done` items, as the estimator wants to know it."""
+        return self._powers.work(done)
 
-def ask(items: Iterable[T], cost: Callable[[T], Real]) -> Costs | None:
+
+def ask(items: Iterable[T], cost: Callable[[T], Real | None]) -> Costs | None:
     """Return what `items` cost; None if that is unknown or nothing at all, or if they are no sequence.
 
     What is no sequence can perhaps be gone through only once. Runs in the caller's thread, for 0.1 s at most. An item
-    whose cost is no number, negative or NaN, or whose cost function raises, counts as the mean of the others, with one
-    warning in the log.
+    whose cost is None counts as the mean of the others; so does one whose cost is no number, negative or NaN, or whose
+    cost function raises, and then one warning in the log tells how many there were.
     """
     if not isinstance(items, Sequence):
         return None
     deadline = clock.monotonic() + BUDGET_S
     asked: list[float | None] = []
-    trouble: Exception | None = None
+    troubles: list[Exception] = []
     for item in items:
         try:
-            asked.append(float(values.amount(cost(item), "the cost of an item")))
+            answer = cost(item)
+            asked.append(None if answer is None else float(values.amount(answer, "the cost of an item")))
         except Exception as error:  # noqa: BLE001 - whatever it is, the user's code goes on
-            trouble = trouble or error
+            troubles.append(error)
             asked.append(None)
         if clock.monotonic() > deadline:
             break
-    if trouble is not None:
-        _log.warning("progress_kit: the cost of %d items is unknown: %r", asked.count(None), trouble)
+    if troubles:
+        _log.warning("progress_kit: the cost of %d items is unknown: %r", len(troubles), troubles[0])
     known = [each for each in asked if each is not None]
     if not any(known):
         return None
@@ -64,7 +78,17 @@ def ask(items: Iterable[T], cost: Callable[[T], Real]) -> Costs | None:
     return Costs((mean if each is None else each for each in asked), len(items))
 
 
-def check(cost: object) -> None:
-    """Raise `InvalidValueError` if `cost` cannot be called."""
-    if cost is not None and not callable(cost):
-        raise InvalidValueError(f"cost is {cost!r}; give a function that takes an item and returns a number")
+def function(cost: "CostArgument[T]") -> Callable[[T], Real | None] | None:
+    """Return the function that tells an item's cost, None for none; True stands for `pk.cost`.
+
+    Raises `InvalidValueError` if `cost` is nothing of this.
+    """
+    if cost is None or cost is False:
+        return None
+    if cost is True:
+        from progress_kit import complexity
+
+        return complexity.cost
+    if not callable(cost):
+        raise InvalidValueError(f"cost is {cost!r}; give a function that takes an item and returns a number, or True")
+    return cost

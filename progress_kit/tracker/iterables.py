@@ -2,7 +2,7 @@
 
 import operator
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sized
 from copy import copy
 from types import CodeType, TracebackType
 from typing import Generic, TypeVar, cast, overload
@@ -10,6 +10,7 @@ from typing import Generic, TypeVar, cast, overload
 from progress_kit.errors import InvalidValueError, StageOrderError
 from progress_kit.model import Notify, OperationState, Snapshot
 from progress_kit.tracker import context, costs, naming, values
+from progress_kit.tracker.costs import CostArgument
 from progress_kit.tracker.counting import AsyncLoop, Loop, run, run_async
 from progress_kit.tracker.early_exit import CallSite
 from progress_kit.tracker.homes import GivenStage, Home, OwnOperation, Pass
@@ -54,7 +55,7 @@ class Track(Generic[T]):
         *,
         total: Real | None,
         unit: str,
-        cost: Callable[[T], Real] | None,
+        cost: CostArgument[T],
         kind: str | None = None,
         notify: Notify = _DEFAULT,
         code: CodeType,
@@ -66,8 +67,7 @@ class Track(Generic[T]):
         self._name = values.name(name, "name") if name else None
         self._total = None if total is None else values.total(total, 0, "total")
         self._unit = values.label(unit, "unit") if unit else ""
-        costs.check(cost)
-        self._cost = cost
+        self._cost = costs.function(cost)
         self._kind = None if kind is None else values.name(kind, "kind")
         self._notify = notify
         self._code = code
@@ -213,7 +213,7 @@ def track(
     *,
     total: Real | None = None,
     unit: str = "",
-    cost: Callable[[T], Real] | None = None,
+    cost: CostArgument[T] = None,
     kind: str | None = None,
     notify: NotifyArgument = "default",
 ) -> Track[T]: ...
@@ -226,7 +226,7 @@ def track(
     *,
     total: Real | None = None,
     unit: str = "",
-    cost: Callable[[T], Real] | None = None,
+    cost: CostArgument[T] = None,
     kind: str | None = None,
     notify: NotifyArgument = "default",
 ) -> Track[T]: ...
@@ -238,7 +238,7 @@ def track(  # noqa: PLR0913 - all but the first by keyword
     *,
     total: Real | None = None,
     unit: str = "",
-    cost: Callable[[T], Real] | None = None,
+    cost: CostArgument[T] = None,
     kind: str | None = None,
     notify: NotifyArgument = "default",
 ) -> Track[T]:
@@ -246,10 +246,11 @@ def track(  # noqa: PLR0913 - all but the first by keyword
 
     `name` is what people see, default: the function that the loop is in. `total` is the number of items, default
     ``len(iterable)``, else unknown; a wrong one is corrected when the loop ends. `unit` names the items. `cost`, such
-    as `os.path.getsize`, says how much work an item is, in any unit; it is asked for sequences only, before the first
-    item and for 0.1 s at most, and makes the time left follow cost instead of number. `kind` and `notify` are those
-    of `ProgressTracker`. The loop runs at the speed of a bare one, raises what it would raise without, and
-    `OperationCancelled` if someone asks it to stop. Raises `InvalidValueError` for an argument that cannot be meant.
+    as `os.path.getsize`, says how much work an item is, in any unit; True stands for `pk.cost`, which knows it by the
+    item's type. It is asked for sequences only, before the first item and for 0.1 s at most, and makes the time left
+    follow cost instead of number. `kind` and `notify` are those of `ProgressTracker`. The loop runs at the speed of a
+    bare one, raises what it would raise without, and `OperationCancelled` if someone asks it to stop. Raises
+    `InvalidValueError` for an argument that cannot be meant.
     """
     return Track(
         iterable,

@@ -20,7 +20,7 @@ from progress_kit.tracker.outcome import EndState, Outcome
 from progress_kit.tracker.stages import Stage
 
 if TYPE_CHECKING:
-    from progress_kit.eta import RateEstimator
+    from progress_kit.eta import Estimator
 
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -36,7 +36,6 @@ class Operation:
         "_cancel",
         "_children",
         "_code",
-        "_cost_estimator",
         "_ended",
         "_error",
         "_estimator",
@@ -97,8 +96,7 @@ class Operation:
         self._wall: float | None = None
         self._ended: float | None = None
         self._error: Failure | None = None
-        self._estimator: RateEstimator | None = None
-        self._cost_estimator: RateEstimator | None = None
+        self._estimator: Estimator | None = None
         self._seq = 0
         self._key: tuple[object, ...] | None = None
         self._last: Snapshot | None = None
@@ -280,7 +278,7 @@ class Operation:
                 self._key, self._last = key, snapshot
                 if snapshot.state in _ENDS:
                     self._final = snapshot
-                    self._estimator = self._cost_estimator = None
+                    self._estimator = None
             return self._last
 
     def _seen_by(self) -> tuple[object, ...]:
@@ -322,30 +320,20 @@ class Operation:
     def _estimated(
         self, elapsed_s: float, stages: tuple[model.Stage, ...]
     ) -> tuple[tuple[model.Stage, ...], model.Estimate | None]:
-        """Return the stages with their rates, and the time left: by cost where that is known, else by number."""
+        """Return the stages with their rates, and the time left."""
         from msgspec.structs import replace
 
-        from progress_kit.eta import RateEstimator
+        from progress_kit.eta import Estimator
 
         if self._estimator is None and self._ended is not None:
             return stages, None  # it was over before anybody looked
         if self._estimator is None:
-            self._estimator = RateEstimator(weights_given=self._weights_given)
-        found = self._estimator.update(elapsed_s, stages)
+            self._estimator = Estimator(weights_given=self._weights_given)
+        estimator = self._estimator
+        costs = {name: work for name, stage in self.stages.items() if (work := stage.by_cost()) is not None}
+        estimator.update(elapsed_s, stages, costs=costs)
+        rates = estimator.rates()
         rated = tuple(
-            stage if found.rates.get(stage.name) is None else replace(stage, rate=found.rates[stage.name])
-            for stage in stages
+            stage if rates.get(stage.name) is None else replace(stage, rate=rates[stage.name]) for stage in stages
         )
-        if self.state != "running":
-            return rated, None
-        costs = {name: stage.by_cost() for name, stage in self.stages.items()}
-        if not any(costs.values()):
-            return rated, found.estimate
-        if self._cost_estimator is None:
-            self._cost_estimator = RateEstimator(weights_given=self._weights_given)
-        costed = tuple(
-            stage if (cost := costs[stage.name]) is None else replace(stage, done=cost[0], total=cost[1])
-            for stage in stages
-        )
-        estimate = self._cost_estimator.update(elapsed_s, costed).estimate
-        return rated, None if estimate is None else replace(estimate, basis=("cost", "rate"))
+        return rated, estimator.estimate() if self.state == "running" else None

@@ -1,7 +1,7 @@
 """A stage and what counts in it. Counters are plain attributes: the loop that counts never locks and asks no time."""
 
 import sys
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar
 
@@ -9,11 +9,12 @@ from progress_kit import model
 from progress_kit.errors import OperationEndedError, StageOrderError
 from progress_kit.model import MAX_COUNTERS, MESSAGE_LENGTH, StageState, shorten
 from progress_kit.tracker import context, values
-from progress_kit.tracker.costs import Costs
+from progress_kit.tracker.costs import CostArgument, Costs
 from progress_kit.tracker.outcome import EndState, Outcome
 from progress_kit.tracker.values import Amount, Real
 
 if TYPE_CHECKING:
+    from progress_kit.eta import Work
     from progress_kit.tracker.iterables import Track
     from progress_kit.tracker.operation import Operation
 
@@ -85,12 +86,12 @@ class Count:
             elif self._total is not None and length is not None:
                 self._total += count - length
 
-    def by_cost(self) -> tuple[float, float] | None:
-        """Return done and total as costs; None where these are unknown or not those of the whole."""
+    def by_cost(self) -> "Work | None":
+        """Return what is done by cost; None where costs are unknown or not those of the whole."""
         costs = self._costs
         if costs is None or len(self._loops) != 1 or self._costs_from:
             return None
-        return costs.until(self.read()), costs.total
+        return costs.work(self.read())
 
     def stop_loops(self) -> None:
         """Make the loops that count here end at their next step."""
@@ -233,7 +234,7 @@ class Stage(Count):
         *,
         total: Real | None = None,
         unit: str = "",
-        cost: Callable[[T], Real] | None = None,
+        cost: CostArgument[T] = None,
     ) -> "Track[T]":
         """Return `iterable`, counted in this stage as a loop goes over it.
 

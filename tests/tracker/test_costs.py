@@ -82,3 +82,31 @@ def test_a_cost_must_be_a_function() -> None:
     """Anything else is refused where it is given."""
     with pytest.raises(pk.InvalidValueError, match="cost is 'size'"):
         pk.track([1], cost="size")  # type: ignore[call-overload]
+
+
+def test_the_cost_by_type(publisher: RecordingPublisher, clock: FakeClock) -> None:
+    """`cost=True` and `cost=pk.cost` know it by the items' types: here texts by their words."""
+    texts = ["one"] * 20 + ["word " * 20]
+    for cost in (True, pk.cost):
+        for number, text in enumerate(pk.track(texts, cost=cost)):
+            (snapshot,) = publisher.sample()
+            if number == 20:
+                break
+            clock.advance(len(text.split()))
+        assert snapshot.estimate is not None
+        assert snapshot.estimate.p50_s == pytest.approx(20.0, rel=0.1)
+
+
+def test_items_that_have_no_cost_count_as_the_mean(caplog: pytest.LogCaptureFixture) -> None:
+    """A cost of None is no mistake; where no item has one, the number of items tells the time left, as without."""
+    found = costs.ask([[1, 2], 3, [1, 2, 3, 4]], pk.cost)
+    assert found is not None
+    assert [found.until(number) for number in range(4)] == [0, 2, 5, 9]
+    assert costs.ask([1, 2, 3], pk.cost) is None
+    assert not caplog.records
+
+
+def test_no_cost_is_asked_unless_wanted() -> None:
+    """None and False mean so."""
+    assert costs.function(None) is None
+    assert costs.function(False) is None  # noqa: FBT003 - what a user may write

@@ -1,0 +1,184 @@
+"""When an operation is done: the one class that the tracker, the hub and the scheduler use."""
+
+from collections.abc import Mapping, Sequence
+from math import exp, isfinite
+from typing import Final
+
+from progress_kit.eta.calm import Calm
+from progress_kit.eta.plan import History, Part, Whole, whole
+from progress_kit.eta.pool import Pool
+from progress_kit.eta.slowdown import Slowdown
+from progress_kit.eta.stage import StageForecast
+from progress_kit.eta.work import Work
+from progress_kit.model import Basis, Estimate, Prior, Stage, is_terminal
+
+_LOW: Final = 1.5
+_HIGH: Final = 1.7
+"""The 10th and the 90th percentile lie so many times the uncertainty from the middle, in logarithms; calibrated on
+recorded work of many kinds."""
+_WIDEST: Final = 4.6
+"""A factor of a hundred: beyond that an interval says nothing more."""
+_BY_COST: Final = 0.2
+_BY_HISTORY: Final = 0.1
+"""What an estimate rests on is named from such a share on."""
+_NO_COSTS: Final[Mapping[str, Work]] = {}
+_NO_POOLS: Final[Mapping[str, Pool]] = {}
+
+
+class Estimator:
+    """Estimate one operation from what its stages count, and from what is known before.
+
+    Feed it with `update` as often as you like, ask `estimate` when you want to know. It does not ask the time, its
+    memory is bounded, and it can be pickled at any moment. Neither the unit of time nor that of cost means anything to
+    it: a run that takes a thousand times as long is foretold a thousand times as long.
+
+    `weights_given` says that the stages' weights are the user's word and not just equal ones; `prior` is what earlier
+    runs of the kind say.
+    """
+
+    def __init__(self, *, prior: Prior | None = None, weights_given: bool = False) -> None:
+        self.prior = prior
+        self._weights_given = weights_given
+        self._now_s = 0.0
+        self._loose_s = 0.0
+        """Time that has passed since something moved, and that belongs to whatever moves next."""
+        self._forecasts: dict[str, StageForecast] = {}
+        self._counts: dict[str, float] = {}
+        self._spent_s: dict[str, float] = {}
+        self._since_s: dict[str, float] = {}
+        self._last_moved: str | None = None
+        self._stages: Sequence[Stage] = ()
+        self._costs: Mapping[str, Work] = _NO_COSTS
+        self._pools: Mapping[str, Pool] = _NO_POOLS
+        self._calm = Calm()
+        self._slowdown = Slowdown()
+
+    # ---------------------------------------------------------------- what is seen
+
+    def update(
+        self,
+        elapsed_s: float,
+        stages: Sequence[Stage],
+        *,
+        costs: Mapping[str, Work] = _NO_COSTS,
+        pools: Mapping[str, Pool] = _NO_POOLS,
+    ) -> None:
+        """Take in the stages as they are `elapsed_s` seconds after the operation's start.
+
+        `costs` and `pools` belong to stages by name: what is done there by cost, and who works on it. Time that goes
+        back, or that is no number, counts as standing still.
+        """
+        passed_s = elapsed_s - self._now_s if isfinite(elapsed_s) and elapsed_s > self._now_s else 0.0
+        self._now_s += passed_s
+        if any(stage.state == "paused" for stage in stages):
+            passed_s = 0.0
+        self._loose_s += passed_s
+        self._stages, self._costs, self._pools = stages, costs, pools
+        moved = []
+        for stage in stages:
+            before = self._counts.get(stage.name, 0.0)
+            if stage.done < before:  # set back by the user: what was before says nothing now
+                self._forecasts.pop(stage.name, None)
+                self._since_s[stage.name] = self._spent_s.get(stage.name, 0.0)
+                self._calm.forget()
+                self._counts[stage.name] = float(stage.done)
+            elif stage.done > before or (is_terminal(stage.state) and stage.name == self._last_moved):
+                moved.append(stage)
+        if moved:
+            each_s = self._loose_s / len(moved)
+            self._loose_s = 0.0
+            for stage in moved:
+                self._counts[stage.name] = float(stage.done)
+                self._spent_s[stage.name] = self._spent_s.get(stage.name, 0.0) + each_s
+                if is_terminal(stage.state):
+                    continue
+                self._forecast(stage, each_s)
+                self._last_moved = stage.name
+
+    def _forecast(self, stage: Stage, passed_s: float) -> None:
+        work = self._costs.get(stage.name)
+        width = 1 if work is None else 1 + len(work.done)
+        forecast = self._forecasts.get(stage.name)
+        if forecast is None or len(forecast.course.here) != width:
+            forecast = self._forecasts[stage.name] = StageForecast(width)
+            passed_s = self._spent_s[stage.name] - self._since_s.get(stage.name, 0.0)
+        forecast.course.wait(passed_s)
+        forecast.see(float(stage.done), stage.total, work, self._pools.get(stage.name))
+
+    # ---------------------------------------------------------------- what follows
+
+    def estimate(self, elapsed_s: float | None = None) -> Estimate | None:
+        """Return what is left at `elapsed_s` (by default the last update's time); None where there is no basis."""
+        later_s = 0.0
+        if elapsed_s is not None and isfinite(elapsed_s) and elapsed_s > self._now_s:
+            later_s = elapsed_s - self._now_s
+        if not self._stages or any(stage.state == "paused" for stage in self._stages):
+            return None
+        found = self._whole(self._loose_s + later_s)
+        if found is None or not isfinite(found.left_s) or found.left_s <= 0:
+            self._calm.forget()
+            return None
+        unsure = found.unsure
+        low_s = found.left_s * exp(-min(_LOW * unsure, _WIDEST))
+        high_s = found.left_s * exp(min(_HIGH * unsure, _WIDEST))
+        slowdown = self._slowdown.see(self._now_s + later_s, low_s, found.left_s, found.usual_s, self.prior)
+        shown_s, why = self._calm.show(self._now_s + later_s, low_s, found.left_s, high_s, slow_tail=found.tail)
+        return Estimate(
+            p10_s=min(low_s, shown_s),
+            p50_s=shown_s,
+            p90_s=max(high_s, shown_s),
+            basis=self._basis(found),
+            slowdown=slowdown,
+            why=why,
+        )
+
+    def rates(self) -> dict[str, float | None]:
+        """Return how many items a second every stage does of late, or did in the mean; None where that is unknown."""
+        found: dict[str, float | None] = {}
+        for stage in self._stages:
+            found[stage.name] = None
+            forecast = self._forecasts.get(stage.name)
+            if is_terminal(stage.state):
+                found[stage.name] = stage.done / stage.elapsed_s if stage.done > 0 and stage.elapsed_s else None
+            elif stage.state == "running" and forecast is not None:
+                here_s = self._loose_s if stage.name == self._current() else 0.0
+                forecast.course.now_s += here_s
+                found[stage.name] = forecast.rate()
+                forecast.course.now_s -= here_s
+        return found
+
+    def _whole(self, loose_s: float) -> Whole | None:
+        current = self._current()
+        parts = []
+        for stage in self._stages:
+            spent_s = self._spent_s.get(stage.name, 0.0)
+            forecast = self._forecasts.get(stage.name)
+            outlook, share = None, 0.0
+            here_s = loose_s if stage.name == current else 0.0
+            if forecast is not None and not is_terminal(stage.state):
+                forecast.course.now_s += here_s
+                outlook, share = forecast.outlook(), forecast.share
+                forecast.course.now_s -= here_s
+            parts.append(Part(stage, spent_s + here_s, share, outlook, self._costs.get(stage.name)))
+        return whole(parts, History(self.prior), weights_given=self._weights_given)
+
+    def _current(self) -> str | None:
+        """Return the stage that time is passing for."""
+        waiting = [stage for stage in self._stages if not is_terminal(stage.state)]
+        for stage in waiting:
+            if stage.name == self._last_moved and (stage.total is None or stage.done < stage.total):
+                return stage.name
+        running = [stage for stage in waiting if stage.state == "running"]
+        return (running or waiting)[0].name if waiting else None
+
+    def _basis(self, found: Whole) -> tuple[Basis, ...]:
+        basis: list[Basis] = []
+        if found.by_cost > _BY_COST:
+            basis.append("cost")
+        if found.by_history > _BY_HISTORY:
+            basis.append("history")
+        if any(pool.workers > 1 for pool in self._pools.values()):
+            basis.append("workers")
+        if found.by_history < 1 - _BY_HISTORY:
+            basis.append("rate")
+        return tuple(basis)

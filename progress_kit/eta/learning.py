@@ -1,0 +1,80 @@
+"""What the runs of one kind say about the next one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from progress_kit.eta.work import EXPONENTS, CostSums
+from progress_kit.model import Prior, Quantiles, StagePrior
+
+_MANY: Final = 5
+_SOME: Final = 3
+"""With so many runs their differences tell something, with so many all."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """What one stage of one run that succeeded was: its items, its seconds, and the costs of the items if known."""
+
+    name: str
+    items: float
+    seconds: float
+    costs: CostSums | None = None
+
+
+def quantiles(values: Sequence[float]) -> Quantiles:
+    """Return the 10th, 50th and 90th percentile of one or more values, interpolated between neighbours."""
+    ordered = sorted(values)
+
+    def at(share: float) -> float:
+        below, beyond = divmod(share * (len(ordered) - 1), 1)
+        low = ordered[int(below)]
+        return low + (ordered[min(int(below) + 1, len(ordered) - 1)] - low) * beyond
+
+    return at(0.1), at(0.5), at(0.9)
+
+
+def learn(runs: Sequence[Sequence[StageRun]]) -> Prior | None:
+    """Return what these runs, the oldest first, say of the next one; None if there are none."""
+    if not runs:
+        return None
+    names = list(dict.fromkeys(stage.name for run in runs for stage in run))
+    return Prior(
+        runs=len(runs),
+        total_s=quantiles([sum(stage.seconds for stage in run) for run in runs]),
+        stages=tuple(_stage(name, [stage for run in runs for stage in run if stage.name == name]) for name in names),
+    )
+
+
+def _stage(name: str, runs: Sequence[StageRun]) -> StagePrior:
+    counted = [run.seconds / run.items for run in runs if run.items > 0]
+    exponent, per_cost = _per_cost(runs)
+    return StagePrior(
+        name=name,
+        duration_s=quantiles([run.seconds for run in runs]),
+        cost_exponent=exponent,
+        seconds_per_cost=per_cost,
+        seconds_per_item=quantiles(counted)[1] if counted else None,
+    )
+
+
+def _per_cost(runs: Sequence[StageRun]) -> tuple[float | None, float | None]:
+    """Return the exponent with which runs differ least in their seconds per cost; 1 where they do not tell."""
+    best: tuple[float, float, float] | None = None
+    for exponent in EXPONENTS:
+        found = []
+        for run in runs:
+            if run.costs is not None and len(run.costs):
+                whole = run.costs.work(len(run.costs))
+                total = whole.total[EXPONENTS.index(exponent)] * whole.unit**exponent
+                if total > 0 and run.seconds > 0:
+                    found.append(run.seconds / total)
+        if not found:
+            continue
+        spread = (max(found) / min(found)) if len(found) >= _SOME else 1.0
+        # Few runs tell little: then proportional is the best guess.
+        score = log(spread) * min(1.0, len(found) / _MANY) + abs(log(exponent))
+        if best is None or score < best[0]:
+            best = (score, exponent, quantiles(found)[1])
+    return (None, None) if best is None else best[1:]
