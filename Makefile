@@ -29,6 +29,8 @@ PURE_ROOMS := $(PURE_ROOMS),progress_kit/model/*,progress_kit/protocol/*
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(NODE) --no-fund --no-audit --no-update-notifier
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NO_BROWSER = $(if $(filter Darwin,$(shell uname)),,$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser))
+# The tests bring jupyter-collaboration into the environment, which would keep a database in this directory.
+NOT_SHARED := --YDocExtension.disable_rtc=True
 ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help
@@ -40,7 +42,7 @@ help: ## this list
 .PHONY: lab
 lab: $(STAMPS)/lab $(BUILT) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
 	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) --ServerApp.root_dir="$(CURDIR)" \
-		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT)
+		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT) $(NOT_SHARED)
 
 .PHONY: test
 test: lint vitest chromium ## everything: lint, types, all tests, in a browser and from the wheel too
@@ -54,6 +56,10 @@ check: lint vitest ## what should pass before each commit, in under 2 minutes
 coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be complete
 	$(BIN)/python -m coverage run -m pytest -m "not browser and not slow" $(wildcard $(PURE_TESTS))
 	$(BIN)/python -m coverage report --fail-under=100 --include='$(PURE_ROOMS)'
+
+.PHONY: mutants
+mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state machine find each (about half an hour)
+	$(BIN)/python -m tests.hub.breaks
 
 .PHONY: bench
 bench: $(STAMPS)/dev $(BUILT) chromium ## the figures of the benchmarks, side by side
@@ -98,6 +104,7 @@ lint-typescript: $(STAMPS)/dev $(BUILT)
 	$(NPM) run --silent types:check
 	$(NPM) run --silent typecheck
 	$(NPM) run --silent lint:check
+	$(NPM) run --silent sizes
 
 .PHONY: vitest
 vitest: $(STAMPS)/node

@@ -46,10 +46,12 @@ function strict(configs) {
 
 export default tseslint.config(
   { ignores: ['lib', 'node_modules', 'src/protocol/types.ts'] },
-  eslint.configs.recommended,
-  ...tseslint.configs.strictTypeChecked,
+  { plugins: { jupyter } },
   {
-    plugins: { jupyter, 'react-hooks': hooks },
+    // Not the settings schema, which the Jupyter plugin reads with a parser of its own.
+    files: ['**/*.{ts,tsx,mts,js,mjs}'],
+    extends: [eslint.configs.recommended, ...tseslint.configs.strictTypeChecked],
+    plugins: { 'react-hooks': hooks },
     languageOptions: {
       parserOptions: {
         project: './tsconfig.test.json',

@@ -55,9 +55,20 @@ def running(lab: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def desk(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A person's browser, with no past; what its pages complain about fails the test."""
+    yield from seated(chromium, request.node.name)
+
+
+@pytest.fixture
+def colleague(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """Another person's browser."""
+    yield from seated(chromium, f"{request.node.name}-colleague")
+
+
+def seated(chromium: Browser, name: str) -> Iterator[Desk]:
+    """Open a browser without a past, and see at the end that nothing was complained about."""
     context: BrowserContext = chromium.new_context(viewport={"width": 1280, "height": 820}, locale="en-GB")
     context.set_default_timeout(PATIENCE_MS)
-    desk = Desk(context, RESULTS / request.node.name)
+    desk = Desk(context, RESULTS / name)
     yield desk
     complaints = desk.complaints
     context.close()

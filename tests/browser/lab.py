@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,7 +17,8 @@ import nbformat
 MIME: Final = "application/vnd.progress-kit.operation.v1+json"
 TOKEN: Final = "browser-tests"
 _CLASSES: Final = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}
-_READY: Final = "is running at"
+# Jupyter says that it is running before it listens; the hub starts after that.
+_READY: Final = "is ready"
 _PATIENCE_S: Final = 60.0
 _GOODBYE_S: Final = 10.0
 
@@ -24,11 +26,13 @@ _GOODBYE_S: Final = 10.0
 class Lab:
     """`jupyter lab` (or `jupyter notebook`) on a free port of 127.0.0.1, all its directories under `home`.
 
-    It can be killed and started again on the same port, as a person would.
+    It can be killed and started again on the same port, as a person would. Documents are shared between browsers
+    as by jupyter-collaboration only where it is `collaborative`.
     """
 
-    def __init__(self, home: Path, application: str = "lab") -> None:
+    def __init__(self, home: Path, application: str = "lab", *, collaborative: bool = False) -> None:
         self.home = home
+        self.collaborative = collaborative
         self.root = home / "root"
         self.application = application
         self.port = _free_port()
@@ -48,6 +52,12 @@ class Lab:
             (home / name).mkdir(parents=True, exist_ok=True)
             self.env[variable] = str(home / name)
         self.root.mkdir(parents=True, exist_ok=True)
+        if not collaborative:
+            # Without shared documents its pages should be those of a JupyterLab without the package.
+            disabled = dict.fromkeys((f"@jupyter/{name}-extension" for name in ("collaboration", "docprovider")), True)
+            (home / "config" / "labconfig").mkdir(parents=True, exist_ok=True)
+            page = json.dumps({"disabledExtensions": disabled})
+            (home / "config" / "labconfig" / "page_config.json").write_text(page, encoding="utf-8")
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._news = threading.Condition()
@@ -70,6 +80,7 @@ class Lab:
             *(f"--ServerApp.root_dir={self.root}", f"--IdentityProvider.token={TOKEN}"),
             # Nothing is fetched from outside, and no news are offered.
             *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),
+            f"--YDocExtension.disable_rtc={not self.collaborative}",
             *("--LabApp.extension_manager=readonly", f"--{_CLASSES[self.application]}.expose_app_in_browser=True"),
         ]
         self._process = subprocess.Popen(
@@ -154,7 +165,9 @@ class Lab:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that systems give out by themselves, so that no kernel takes it before the server does."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port of a hundred is free")

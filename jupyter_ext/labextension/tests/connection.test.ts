@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { HubConnection, type ISocket, TokenRefused } from '../src/client/connection';
+import {
+  HubConnection,
+  type IConnectionOptions,
+  type IHubServer,
+  type ISocket
+} from '../src/client/connection';
+import { Refused } from '../src/client/refused';
 import { OperationsModel } from '../src/model';
+import type { StateResponse } from '../src/protocol';
 import { snapshot } from './snapshots';
 
 /** The hub's end of one socket, in the hands of a test. */
@@ -50,16 +57,23 @@ class Socket implements ISocket {
 
 let model: OperationsModel;
 let connection: HubConnection | null;
-let mint: ReturnType<typeof vi.fn<() => Promise<string>>>;
+let mint: ReturnType<typeof vi.fn<IHubServer['mint']>>;
+let poll: ReturnType<typeof vi.fn<IHubServer['poll']>>;
+let command: ReturnType<typeof vi.fn<IHubServer['command']>>;
 
-async function connect(): Promise<Socket> {
+function start(options: Partial<IConnectionOptions> = {}): HubConnection {
   connection = new HubConnection({
     model,
     client: 'test/1',
-    mint,
-    open: protocols => new Socket(protocols),
-    random: () => 1
+    server: { mint, poll, command, open: protocols => new Socket(protocols) },
+    random: () => 1,
+    ...options
   });
+  return connection;
+}
+
+async function connect(options: Partial<IConnectionOptions> = {}): Promise<Socket> {
+  start(options);
   await vi.advanceTimersByTimeAsync(0);
   return Socket.last;
 }
@@ -71,6 +85,8 @@ beforeEach(() => {
   model = new OperationsModel();
   let minted = 0;
   mint = vi.fn(() => Promise.resolve(`jwt-${++minted}`));
+  poll = vi.fn(() => Promise.reject(new Error('no network')));
+  command = vi.fn(() => Promise.resolve(null));
 });
 
 afterEach(() => {
@@ -126,13 +142,7 @@ describe('a connection to the hub', () => {
 
   it('goes on trying after a request or a handshake that is never answered', async () => {
     mint.mockImplementationOnce(() => new Promise(() => {}));
-    connection = new HubConnection({
-      model,
-      client: 'test/1',
-      mint,
-      open: p => new Socket(p),
-      random: () => 1
-    });
+    start();
     await vi.advanceTimersByTimeAsync(16_000);
     expect(Socket.all).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(12_000);
@@ -183,7 +193,7 @@ describe('a connection to the hub', () => {
   });
 
   it('says why it gets no token', async () => {
-    mint.mockRejectedValue(new TokenRefused('HTTP 404', 'missing'));
+    mint.mockRejectedValue(new Refused('HTTP 404', 'missing'));
     await connect().catch(() => null);
     await vi.advanceTimersByTimeAsync(3_000);
     expect(model.line).toMatchObject({ state: 'offline', reason: 'missing' });
@@ -235,6 +245,42 @@ describe('a connection to the hub', () => {
     expect(Socket.all).toHaveLength(2);
   });
 
+  it('says the newest presence to each new connection, and the rest only where somebody hears it', async () => {
+    const front = {
+      type: 'presence',
+      visible: true,
+      focused: true,
+      notebook: null,
+      can_notify: false
+    } as const;
+    const socket = await connect();
+    expect(connection!.say({ ...front, focused: false })).toBe(false);
+    expect(connection!.say(front)).toBe(false);
+    expect(connection!.say({ type: 'read', ids: 'all' })).toBe(false);
+    socket.welcome();
+    expect(socket.sent.map(({ type }) => type)).toEqual(['hello', 'subscribe', 'presence']);
+    expect(socket.sent.at(-1)).toEqual(front);
+    expect(connection!.say({ type: 'read', ids: ['n1'] })).toBe(true);
+    expect(socket.sent.at(-1)).toEqual({ type: 'read', ids: ['n1'] });
+    socket.drop(1006);
+    await vi.advanceTimersByTimeAsync(500);
+    Socket.last.welcome();
+    expect(Socket.last.sent.at(-1)).toEqual(front);
+  });
+
+  it('hands on what the hub says of ends and of the inbox', async () => {
+    const onNotify = vi.fn();
+    const onInbox = vi.fn();
+    const socket = await connect({ onNotify, onInbox });
+    socket.welcome();
+    const asked = { type: 'notify', id: 'n1', operations: [snapshot()] };
+    const inbox = { type: 'inbox', unread: 0, items: [] };
+    socket.tell(asked);
+    socket.tell(inbox);
+    expect(onNotify).toHaveBeenCalledExactlyOnceWith(asked);
+    expect(onInbox).toHaveBeenCalledExactlyOnceWith(inbox);
+  });
+
   it('stays quiet once disposed', async () => {
     const socket = await connect();
     socket.welcome();
@@ -242,5 +288,225 @@ describe('a connection to the hub', () => {
     expect(socket.closed).toBe(true);
     await vi.advanceTimersByTimeAsync(120_000);
     expect(Socket.all).toHaveLength(1);
+  });
+});
+
+/** An answer of the REST interface with these operations. */
+function answer(revision: number, fields: Partial<StateResponse> = {}): StateResponse {
+  return {
+    epoch: 'e1',
+    revision,
+    now: 50,
+    reset: false,
+    more: false,
+    operations: [],
+    removed: [],
+    ...fields
+  };
+}
+
+/** How often the hub was asked by REST since the last look. */
+function polls(): number {
+  const count = poll.mock.calls.length;
+  poll.mockClear();
+  return count;
+}
+
+function setVisibility(state: 'hidden' | 'visible'): void {
+  vi.spyOn(document, 'visibilityState', 'get').mockReturnValue(state);
+  document.dispatchEvent(new Event('visibilitychange'));
+}
+
+describe('a connection whose WebSocket is blocked', () => {
+  beforeEach(() => {
+    poll.mockResolvedValue(answer(1, { reset: true, operations: [snapshot()] }));
+  });
+
+  /** Let no socket through. */
+  async function block(seconds: number): Promise<void> {
+    for (let tenth = 0; tenth < 10 * seconds; tenth++) {
+      await vi.advanceTimersByTimeAsync(100);
+      if (!Socket.last.closed) {
+        Socket.last.drop(1006);
+      }
+    }
+  }
+
+  it('asks every 2 s by REST, and says why', async () => {
+    await connect();
+    await block(1.9);
+    expect([polls(), model.line.state]).toEqual([0, 'connecting']);
+    await block(0.2);
+    expect(polls()).toBe(1);
+    expect(model.line).toEqual({ state: 'polling', downSince: null, reason: 'blocked' });
+    expect(model.get('op_1')?.seq).toBe(1);
+    await block(20);
+    expect(polls()).toBe(10);
+  });
+
+  it('resumes each question where the last answer ended, and the socket where the last question did', async () => {
+    await connect();
+    await block(2.1);
+    poll.mockResolvedValue(answer(5, { operations: [snapshot({ seq: 2 })] }));
+    await block(4);
+    expect(poll.mock.calls.map(([resume]) => resume)).toEqual([
+      null,
+      { epoch: 'e1', revision: 1 },
+      { epoch: 'e1', revision: 5 }
+    ]);
+    while (Socket.last.closed) {
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    Socket.last.onopen?.(new Event('open'));
+    expect(Socket.last.sent.at(-1)).toMatchObject({ resume: { epoch: 'e1', revision: 5 } });
+  });
+
+  it('asks on at once for an answer that is not whole, and shows it when it is', async () => {
+    await connect();
+    poll.mockResolvedValueOnce(
+      answer(3, { reset: true, more: true, operations: [snapshot({ id: 'a' })] })
+    );
+    poll.mockResolvedValueOnce(answer(4, { operations: [snapshot({ id: 'b' })] }));
+    await block(2);
+    expect(poll.mock.calls.map(([resume]) => resume)).toEqual([null]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(poll.mock.calls[1]?.[0]).toEqual({ epoch: 'e1', revision: 3 });
+    expect(model.list().map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it('stops asking once the socket is through', async () => {
+    await connect();
+    await block(3);
+    while (Socket.last.closed) {
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    Socket.last.welcome();
+    expect(model.line).toEqual({ state: 'live', downSince: null, reason: null });
+    polls();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(polls()).toBe(0);
+  });
+
+  it('takes no answer any more that comes after the socket was opened', async () => {
+    await connect();
+    await block(2.1);
+    let late: (answer: StateResponse) => void = () => {};
+    poll.mockImplementation(() => new Promise(resolve => (late = resolve)));
+    while (Socket.last.closed) {
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    Socket.last.onopen?.(new Event('open'));
+    late(answer(9, { operations: [snapshot({ seq: 9 })] }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(model.get('op_1')?.seq).toBe(1);
+  });
+
+  it('does not ask while nobody looks, and at once when somebody does', async () => {
+    await connect();
+    await block(3);
+    setVisibility('hidden');
+    await block(2);
+    polls();
+    await block(60);
+    expect(polls()).toBe(0);
+    setVisibility('visible');
+    expect(polls()).toBe(1);
+  });
+
+  it('passes commands on by REST', async () => {
+    await connect();
+    await block(3);
+    await expect(connection!.command('op_1', 'cancel')).resolves.toBeNull();
+    expect(command).toHaveBeenCalledExactlyOnceWith('op_1', 'cancel');
+    command.mockRejectedValue(new Error('no network'));
+    await expect(connection!.command('op_1', 'cancel')).resolves.toBe('offline');
+  });
+
+  it.each(['missing', 'forbidden'] as const)('says that the server refuses: %s', async reason => {
+    await connect();
+    await block(3);
+    poll.mockRejectedValue(new Refused('no', reason));
+    mint.mockRejectedValue(new Refused('no', reason));
+    await block(6);
+    expect(model.line).toMatchObject({ state: 'offline', reason });
+  });
+
+  it('is offline once no answer comes either, asks ever less often, and tries the socket when one does', async () => {
+    await connect();
+    await block(3);
+    poll.mockRejectedValue(new Error('no network'));
+    mint.mockRejectedValue(new Error('no network'));
+    await block(6);
+    expect(model.line).toMatchObject({ state: 'offline', reason: 'network' });
+    await block(60);
+    polls();
+    await block(60);
+    expect(polls()).toBeLessThanOrEqual(2);
+    mint.mockResolvedValue('jwt-new');
+    poll.mockResolvedValue(answer(2));
+    const sockets = Socket.all.length;
+    window.dispatchEvent(new Event('online'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(model.line.state).toBe('polling');
+    expect(Socket.all).toHaveLength(sockets + 1);
+  });
+
+  it('gives up on a question that gets no answer within 5 s', async () => {
+    await connect();
+    poll.mockImplementation(
+      (_, signal) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(new Error('aborted')))
+        )
+    );
+    await block(6.9);
+    expect(model.line.state).toBe('connecting');
+    await block(0.3);
+    expect(model.line.state).toBe('offline');
+  });
+});
+
+describe('a connection over the sleep of the machine', () => {
+  /** The machine sleeps for an hour; its timers go on where they stood. */
+  async function sleep(): Promise<void> {
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await vi.advanceTimersByTimeAsync(2_000);
+  }
+
+  it('is replaced within a second where it did not survive', async () => {
+    (await connect()).welcome();
+    await vi.advanceTimersByTimeAsync(5_000);
+    await sleep();
+    expect(Socket.last.sent.at(-1)).toEqual({ type: 'ping' });
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(Socket.all).toHaveLength(2);
+    Socket.last.onopen?.(new Event('open'));
+    expect(Socket.last.sent.at(-1)).toMatchObject({ resume: { epoch: 'e1', revision: 1 } });
+  });
+
+  it('is kept where it did', async () => {
+    (await connect()).welcome();
+    await sleep();
+    Socket.last.tell({ type: 'pong' });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(Socket.all).toHaveLength(1);
+    expect(model.line.state).toBe('live');
+  });
+
+  it('does not wait out a back-off, nor for an attempt from before', async () => {
+    (await connect()).welcome();
+    mint.mockImplementation(() => new Promise(() => {}));
+    Socket.last.drop(1006);
+    await vi.advanceTimersByTimeAsync(1_000);
+    mint.mockResolvedValue('jwt-awake');
+    await sleep();
+    expect(Socket.last.protocols[1]).toBe('progress-kit.jwt.jwt-awake');
+  });
+
+  it('lets a page in the background be, whose timers the browser holds back', async () => {
+    (await connect()).welcome();
+    setVisibility('hidden');
+    await sleep();
+    expect(Socket.last.sent.at(-1)?.type).toBe('subscribe');
   });
 });

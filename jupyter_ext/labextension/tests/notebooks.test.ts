@@ -106,6 +106,13 @@ describe('after a reload', () => {
     return reattacher;
   }
 
+  it('puts nothing into a plain cell that the server watches', () => {
+    const notebook = new Opened();
+    hub(began(20, { hub: { ...snapshot().hub!, via: 'server' } }));
+    reattach(notebook);
+    expect(notebook.shown()).toEqual([]);
+  });
+
   it('puts a running operation back into its cell', () => {
     hub(began(20));
     const notebook = new Opened();
@@ -301,16 +308,44 @@ describe('the end of an operation', () => {
     expect(notebook.shown()).toEqual(['op_1 succeeded']);
   });
 
-  it('is left to the client that ran the cell in a collaborative document', () => {
-    hub(ended());
-    const notebook = new Opened({ outputs: [output(began(20))], collaborative: true });
-    const keeper = keep(notebook);
-    vi.advanceTimersByTime(5_000);
-    expect(notebook.shown()).toEqual(['op_1 running']);
-    notebook.run();
-    keeper.look();
-    vi.advanceTimersByTime(2_100);
-    expect(notebook.shown()).toEqual(['op_1 succeeded']);
+  describe('in a collaborative document', () => {
+    /** A shared notebook that these clients have open, besides this one and a server without a user. */
+    function shared(...clients: number[]): Opened {
+      hub(ended());
+      const notebook = new Opened({ outputs: [output(began(20))], collaborative: true });
+      const { awareness } = notebook.model.sharedModel;
+      awareness.states.set(1, {});
+      for (const client of [awareness.clientID, ...clients]) {
+        awareness.states.set(client, { user: {} });
+      }
+      return notebook;
+    }
+
+    it('is written by the page that ran the cell', () => {
+      const notebook = shared(2);
+      notebook.run();
+      keep(notebook);
+      vi.advanceTimersByTime(2_100);
+      expect(notebook.shown()).toEqual(['op_1 succeeded']);
+    });
+
+    it('is written a little later by the first of all pages, where that one is gone', () => {
+      const notebook = shared(Number.MAX_SAFE_INTEGER);
+      keep(notebook);
+      vi.advanceTimersByTime(3_900);
+      expect(notebook.shown()).toEqual(['op_1 running']);
+      vi.advanceTimersByTime(2_000);
+      expect(notebook.shown()).toEqual(['op_1 succeeded']);
+    });
+
+    it('is written by the others only when the first of all pages had its turn', () => {
+      const notebook = shared(2);
+      keep(notebook);
+      vi.advanceTimersByTime(5_900);
+      expect(notebook.shown()).toEqual(['op_1 running']);
+      vi.advanceTimersByTime(2_000);
+      expect(notebook.shown()).toEqual(['op_1 succeeded']);
+    });
   });
 
   it('is stored without what only matters while it runs', () => {

@@ -2,14 +2,8 @@ import { act, cleanup, fireEvent, render, screen } from '@testing-library/react'
 import * as React from 'react';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import {
-  type IProgressTrackerProps,
-  LineFoot,
-  OperationList,
-  ProgressTracker
-} from '../src/components';
-import { english } from '../src/components/words';
-import { NOW, snapshot, stage } from './snapshots';
+import { type IProgressTrackerProps, ProgressTracker } from '../src/components';
+import { NOW, snapshot, stage, task } from './snapshots';
 
 afterEach(cleanup);
 
@@ -101,7 +95,7 @@ describe('one operation', () => {
       fraction: 1,
       elapsed_s: 103
     });
-    expect(text).toBe('Customize résumé1,836 files in 1 min 43 s');
+    expect(text).toBe('Customize résumé1,836 files in 1 min 43 sdetails');
     expect([now, spoken]).toEqual(['100', 'succeeded, 1,836 files in 1 min 43 s']);
     expect(container.querySelector('.pk-bar')).toBeNull();
   });
@@ -153,7 +147,6 @@ describe('one operation', () => {
       {},
       'lost: the kernel ended'
     ],
-    ['offline', {}, { offlineSince: Date.now() - 12_000 }, 'offline for 12 s'],
     ['unknown', { hub: null }, { known: false }, 'not running here']
   ] as const)('says in words that it is %s', (look, fields, props, words) => {
     const shown = show(fields, props);
@@ -163,13 +156,21 @@ describe('one operation', () => {
     expect(shown.container.querySelector('.pk-tag')?.textContent).toBe(words);
   });
 
+  it('says in words that it is offline', () => {
+    const { look, text, spoken } = show({}, { offlineSince: Date.now() - 12_000 });
+    expect(look).toBe('offline');
+    expect([text, spoken].every(said => said?.includes('offline for 12 s'))).toBe(true);
+  });
+
   it('trusts an end whatever became of the line', () => {
     expect(show({ state: 'cancelled' }, { offlineSince: 1, known: false }).look).toBe('cancelled');
   });
 
   it('promises no time left when it is not sure that the operation lives', () => {
     const estimate = { p10_s: null, p50_s: 40, p90_s: null, basis: [], slowdown: null, why: '' };
-    expect(show({ estimate }, { offlineSince: Date.now() - 9_000 }).text).not.toContain('left');
+    expect(show({ estimate: null }, { offlineSince: Date.now() - 9_000 }).text).not.toContain(
+      'left'
+    );
     cleanup();
     expect(show({ estimate, hub: null }, { known: false }).text).toContain('last seen ');
   });
@@ -198,105 +199,153 @@ describe('one operation', () => {
   });
 });
 
-describe('cancelling', () => {
-  const accepted = () => Promise.resolve(null);
-
-  it('is offered only where the operation can be cancelled', () => {
-    const offered = (
-      fields: Parameters<typeof snapshot>[0],
-      props: Partial<IProgressTrackerProps> = {}
-    ) => {
-      cleanup();
-      show(fields, { onCancel: accepted, ...props });
-      return screen.queryByRole('button') !== null;
-    };
-    expect(offered({})).toBe(true);
-    expect(offered({ actions: [] })).toBe(false);
-    expect(offered({ state: 'failed' })).toBe(false);
-    expect(offered({}, { offlineSince: Date.now() - 5_000 })).toBe(false);
-    expect(offered({}, { known: false })).toBe(false);
+describe('marks', () => {
+  const estimate = {
+    p10_s: 30,
+    p50_s: 40,
+    p90_s: 55,
+    basis: [],
+    slowdown: 1.7,
+    why: '2 slow files left'
+  };
+  const pace = { stage: 'analysis', state: 'running', count: 43, usual_s: 0.5 };
+  const quietSince = (seconds: number) => ({
+    pace: () => ({ ...pace, changedAt: NOW - seconds }),
+    trend: () => []
   });
 
-  it('asks the operation, and says that it did', async () => {
-    const onCancel = vi.fn(accepted);
-    show({}, { onCancel });
-    fireEvent.click(screen.getByRole('button', { name: 'Cancel Customize résumé' }));
-    expect(onCancel).toHaveBeenCalledWith('op_1');
-    expect(await screen.findByText('cancelling…')).toBeTruthy();
+  it('says that it is slower than usual, and what it waits for', () => {
+    const { text, container } = show({ estimate });
+    expect(text).toContain('1.7× slower than usual');
+    expect(text).toContain('2 slow files left');
+    expect(container.querySelector('.pk-tag-slower svg')).not.toBeNull();
   });
 
-  it('asks twice in the panel', () => {
-    const onCancel = vi.fn(accepted);
-    show({}, { onCancel, variant: 'panel' });
-    fireEvent.click(screen.getByRole('button', { name: 'Cancel Customize résumé' }));
-    expect(onCancel).not.toHaveBeenCalled();
-    fireEvent.click(screen.getByRole('button', { name: 'no' }));
-    fireEvent.click(screen.getByRole('button', { name: 'Cancel Customize résumé' }));
-    fireEvent.click(screen.getByRole('button', { name: 'yes' }));
-    expect(onCancel).toHaveBeenCalledOnce();
+  it('does not call what runs differ by slow', () => {
+    expect(show({ estimate: { ...estimate, slowdown: 1.1 } }).text).not.toContain('slower');
   });
 
-  it('says why it was refused', async () => {
-    show({}, { onCancel: () => Promise.resolve('unsupported') });
-    fireEvent.click(screen.getByRole('button'));
-    expect((await screen.findByRole('alert')).textContent).toBe('not cancelled: unsupported');
-  });
-});
-
-describe('the panel', () => {
-  const list = (operations: ReturnType<typeof snapshot>[]) =>
-    render(
-      <OperationList
-        operations={operations}
-        clock={clock}
-        offlineSince={null}
-        onCancel={() => Promise.resolve(null)}
-        words={english}
-      />
-    ).container;
-
-  it('says what it is for while nothing runs', () => {
-    expect(list([]).textContent).toContain('Nothing runs.');
-  });
-
-  it('says where each operation runs', () => {
-    const origin = { ...snapshot().origin, notebook: null };
-    const text = list([
-      snapshot({ id: 'a' }),
-      snapshot({ id: 'b', origin: { ...origin, script: '/home/me/train.py' } }),
-      snapshot({ id: 'c', origin })
-    ]).textContent;
-    for (const where of ['demo.ipynb', 'train.py', 'pid 812 on h']) {
-      expect(text).toContain(where);
-    }
-  });
-
-  it('counts the old ones instead of listing thousands', () => {
-    const ended = Array.from({ length: 60 }, (_, n) =>
-      snapshot({ id: `e${n}`, state: 'succeeded', ended_at: NOW })
-    );
-    const container = list([snapshot({ id: 'live' }), ...ended]);
-    expect(container.querySelectorAll('.pk-operation')).toHaveLength(51);
-    expect(container.textContent).toContain('and 10 older ones');
+  it('says that it is stalled when it has not counted for long, and promises no end then', () => {
+    const { text, spoken } = show({ estimate }, { memory: quietSince(80) });
+    expect(text).toContain('stalled for 1 min 20 s');
+    expect(text).toContain('time left unknown');
+    expect(text).not.toContain('ends ');
+    expect(spoken).toContain('stalled for 1 min 20 s');
   });
 
   it.each([
-    [{ state: 'live', downSince: null, reason: null }, 'live'],
-    [{ state: 'connecting', downSince: 1, reason: null }, 'connecting…'],
-    [
-      { state: 'offline', downSince: 1, reason: 'network' },
-      'offline: the server cannot be reached; trying again'
-    ],
-    [
-      { state: 'offline', downSince: 1, reason: 'missing' },
-      'offline: this server does not have the extension progress_kit_jupyter'
-    ],
-    [
-      { state: 'refused', downSince: 1, reason: 'version' },
-      'offline: server and page have different versions; reload the page'
-    ]
-  ] as const)('says how the line is: %o', (line, words) => {
-    render(<LineFoot line={line} words={english} />);
-    expect(screen.getByRole('status').textContent).toBe(words);
+    ['a short pause', 9, {}],
+    ['a lease that is not sure', 80, { hub: { ...HUB, lease: 'stale' } }],
+    ['a paused one', 80, { state: 'paused' }]
+  ] as const)('calls nothing stalled by %s', (_, seconds, fields) => {
+    expect(show(fields, { memory: quietSince(seconds) }).text).not.toContain('stalled');
+  });
+
+  it('waits for as long as is usual', () => {
+    const slow = { pace: () => ({ ...pace, usual_s: 60, changedAt: NOW - 290 }), trend: () => [] };
+    expect(show({}, { memory: slow }).text).not.toContain('stalled');
+    cleanup();
+    const over = { pace: () => ({ ...pace, usual_s: 60, changedAt: NOW - 310 }), trend: () => [] };
+    expect(show({}, { memory: over }).text).toContain('stalled for 5 min 10 s');
+  });
+
+  it('goes on by its last estimate while the server is out of reach, and says so', () => {
+    const { look, text, now } = show({ estimate }, { offlineSince: Date.now() - 12_000 });
+    expect(look).toBe('simulated');
+    expect(text).toContain('estimated, offline for 12 s');
+    expect(Number(now)).toBeGreaterThan(21);
+  });
+
+  it('does not carry on what the hub had lost already', () => {
+    const lost = { estimate, hub: { ...HUB, lease: 'lost' as const } };
+    expect(show(lost, { offlineSince: Date.now() - 12_000 }).look).toBe('lost');
+  });
+});
+
+describe('the usual time', () => {
+  it('stands beside that of a run that succeeded', () => {
+    const { text } = show({ state: 'succeeded', elapsed_s: 103 }, { usual_s: 98 });
+    expect(text).toContain('in 1 min 43 s · usually 1 min 38 s');
+  });
+});
+
+describe('details', () => {
+  const tasks = [
+    task({ id: 't1', name: 'fold 2', done: 30, total: 60, elapsed_s: 41 }),
+    task({
+      id: 't2',
+      name: 'fold <1>',
+      state: 'failed',
+      attempt: 2,
+      worker: 'worker 3',
+      error: { type: 'MemoryError', message: '' }
+    })
+  ];
+
+  it('open at the button, with each stage, its counts, its time and its state', () => {
+    const { container } = show({});
+    const button = screen.getByRole('button', { name: 'Details of Customize résumé' });
+    expect(button.getAttribute('aria-expanded')).toBe('false');
+    fireEvent.click(button);
+    expect(button.getAttribute('aria-expanded')).toBe('true');
+    const rows = [...screen.getByRole('list', { name: 'Stages' }).children];
+    expect(rows.map(row => row.textContent)).toEqual([
+      'analysis43 / 100 sections, running43 %21 s',
+      'planningwaiting'
+    ]);
+    expect(container.querySelector(`#${button.getAttribute('aria-controls')}`)).not.toBeNull();
+  });
+
+  it('show which tasks run and which failed, the failed ones first', () => {
+    show({ tasks, tasks_omitted: 3 });
+    const rows = [...screen.getByRole('list', { name: 'Tasks' }).children];
+    expect(rows.map(row => row.textContent)).toEqual([
+      'failed fold <1>: MemoryErrorworker 3 · attempt 2',
+      'fold 230 / 60worker 1 · 41 s',
+      'and 3 more tasks'
+    ]);
+  });
+
+  it('draw the course of a metric', () => {
+    const memory = { pace: () => null, trend: () => [1, 0.5, 0.31] };
+    const { container } = show({ metrics: { loss: 0.31 } }, { memory });
+    expect(container.querySelector('.pk-spark polyline')?.getAttribute('points')).toBe(
+      '1.0,1.0 28.0,8.2 55.0,11.0'
+    );
+  });
+});
+
+describe('what a newer hub or a strange publisher sends', () => {
+  it('shows a state that it does not know by its own name', () => {
+    const { text, look } = show({ state: 'hibernating' as 'running' });
+    expect([look, text.includes('hibernating')]).toEqual(['other', true]);
+  });
+
+  it('draws an operation without stages', () => {
+    const { container, now } = show({ stages: [], stage: null, fraction: 0.4 });
+    expect(container.querySelector<HTMLElement>('.pk-segment i')!.style.width).toBe('40%');
+    expect(now).toBe('40');
+    cleanup();
+    const unknown = show({ stages: [], stage: null, fraction: null });
+    expect(unknown.container.querySelector('.pk-endless')).not.toBeNull();
+    expect(unknown.now).toBeNull();
+  });
+
+  it('tells the times of the hub although this machine’s clock is wrong by an hour', () => {
+    const estimate = { p10_s: null, p50_s: 600, p90_s: null, basis: [], slowdown: null, why: '' };
+    vi.useFakeTimers({ now: (NOW + 3600) * 1000, toFake: ['Date'] });
+    const { text } = show({ estimate });
+    vi.useRealTimers();
+    const at = new Date((NOW + 600) * 1000);
+    const two = (part: number) => String(part).padStart(2, '0');
+    expect(text).toContain(`ends ${two(at.getHours())}:${two(at.getMinutes())}`);
+    expect(text).toContain('21 s');
+  });
+
+  it('keeps right-to-left names from turning what stands beside them', () => {
+    const name = 'ניתוח';
+    const { container } = show({ name });
+    expect(container.querySelector('bdi.pk-name')?.textContent).toBe(name);
+    expect(screen.getByRole('progressbar').getAttribute('aria-label')).toBe(`\u2068${name}\u2069`);
   });
 });

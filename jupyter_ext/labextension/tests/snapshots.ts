@@ -1,4 +1,4 @@
-import type { Snapshot, Stage } from '../src/protocol';
+import type { Snapshot, Stage, Task } from '../src/protocol';
 
 /** Now, in every test. */
 export const NOW = 1_763_940_000;
@@ -16,6 +16,25 @@ export function stage(fields: Partial<Stage> & { name: string }): Stage {
     elapsed_s: null,
     counters: [],
     tasks: null,
+    ...fields
+  };
+}
+
+/** A running task of the stage `analysis`. */
+export function task(fields: Partial<Task> & { id: string }): Task {
+  return {
+    stage: 'analysis',
+    name: fields.id,
+    state: 'running',
+    attempt: 1,
+    worker: 'worker 1',
+    done: 0,
+    total: null,
+    unit: '',
+    cost: null,
+    started_s: null,
+    elapsed_s: null,
+    error: null,
     ...fields
   };
 }

@@ -1,19 +1,25 @@
 import type { IDisposable } from '@lumino/disposable';
 
 import type { LineReason, OperationsModel } from '../model';
-import { type Action, CloseCode, SUBPROTOCOL, TOKEN_SUBPROTOCOL } from '../protocol';
+import {
+  type Action,
+  CloseCode,
+  type Execution,
+  type Inbox,
+  type Notified,
+  type NotifyRequest,
+  type Presence,
+  type Read,
+  type ResumePoint,
+  type StateResponse,
+  SUBPROTOCOL,
+  TOKEN_SUBPROTOCOL
+} from '../protocol';
 import { Backoff } from './backoff';
+import { Poller } from './poller';
+import { reasonOf } from './refused';
 import { type Effect, SubscriberSession } from './session';
-
-/** A token could not be had; `reason` says why, in the line's terms. */
-export class TokenRefused extends Error {
-  constructor(
-    message: string,
-    readonly reason: LineReason
-  ) {
-    super(message);
-  }
-}
+import { Wake } from './wake';
 
 /** The parts of a WebSocket that are used. */
 export interface ISocket {
@@ -24,14 +30,27 @@ export interface ISocket {
   close(code?: number): void;
 }
 
+/** What is asked of the server; the requests reject with `Refused` where the reason is known. */
+export interface IHubServer {
+  /** Ask for a short-lived token. */
+  mint(): Promise<string>;
+  /** Open the hub's WebSocket with these sub-protocols. */
+  open(protocols: string[]): ISocket;
+  /** What changed since `resume`, or everything. */
+  poll(resume: ResumePoint | null, signal: AbortSignal): Promise<StateResponse>;
+  /** Ask an operation to do something; resolves with null when the request was passed on, else with what was wrong. */
+  command(operation: string, action: Action): Promise<string | null>;
+}
+
 export interface IConnectionOptions {
   model: OperationsModel;
+  server: IHubServer;
   /** `name/version` of this client. */
   client: string;
-  /** Ask the server for a short-lived token; rejects with `TokenRefused` where the reason is known. */
-  mint: () => Promise<string>;
-  /** Open the hub's WebSocket with these sub-protocols. */
-  open: (protocols: string[]) => ISocket;
+  /** The hub asks to tell its user of ends. */
+  onNotify?: (request: NotifyRequest) => void;
+  /** The hub tells what the inbox has. */
+  onInbox?: (inbox: Inbox) => void;
   random?: () => number;
 }
 
@@ -42,7 +61,7 @@ const FINAL: ReadonlyMap<number, LineReason> = new Map([
   [CloseCode.noCommonVersion, 'version'],
   [CloseCode.takenOver, 'replaced']
 ]);
-/** A line that is down for less than this is `connecting`, so that a hiccup is not shown as an outage. */
+/** A line that is down for less than this is `connecting`: a hiccup is no outage, and nothing is asked by polling. */
 const OFFLINE_AFTER_MS = 2_000;
 /** A connection that lived this long was a good one: the next back-off starts from the beginning. */
 const STEADY_MS = 5_000;
@@ -50,15 +69,26 @@ const STEADY_MS = 5_000;
 const MISSING_MS = 30_000;
 /** How long a probed or opening connection may stay silent. */
 const SILENT_MS = 5_000;
+/** How long a connection may that the machine slept over: it is most likely gone. */
+const SLEPT_SILENT_MS = 1_000;
 
-/** Keeps one page's connection to the hub and tells the model what comes over it. */
+/**
+ * Keeps one page's connection to the hub and tells the model what comes over it.
+ *
+ * The ladder: the WebSocket; while that is down for more than a moment, questions by REST; while those are not
+ * answered either, nothing. The socket is tried all the time, and all three go on from the same resume point.
+ */
 export class HubConnection implements IDisposable {
   constructor(options: IConnectionOptions) {
     this._options = options;
     this._session = new SubscriberSession(options.client);
     this._backoff = new Backoff(options.random);
-    window.addEventListener('online', this._wake);
-    document.addEventListener('visibilitychange', this._wake);
+    this._poller = new Poller({
+      ask: signal => options.server.poll(this._session.asked, signal),
+      told: answer => this._polledWith(answer),
+      failed: reason => this._pollFailed(reason)
+    });
+    this._wake = new Wake(slept => this._woken(slept));
     void this._connect();
   }
 
@@ -71,14 +101,18 @@ export class HubConnection implements IDisposable {
       return;
     }
     this._disposed = true;
-    window.removeEventListener('online', this._wake);
-    document.removeEventListener('visibilitychange', this._wake);
+    this._wake.dispose();
+    this._poller.stop();
     this._drop();
   }
 
   /** Ask an operation to do something. Resolves with null when the request was accepted, else with what was wrong. */
   command(operation: string, action: Action): Promise<string | null> {
-    if (this._socket === null || this._options.model.line.state !== 'live') {
+    const { state } = this._options.model.line;
+    if (state === 'polling') {
+      return this._options.server.command(operation, action).catch(() => 'offline');
+    }
+    if (state !== 'live') {
       return Promise.resolve('offline');
     }
     const request = `c${Date.now().toString(36)}.${(this._requests += 1)}`;
@@ -88,28 +122,45 @@ export class HubConnection implements IDisposable {
     });
   }
 
+  /**
+   * Say something that needs no answer. While there is no connection it is dropped, but for the newest presence,
+   * which is said to each new one.
+   *
+   * @returns whether it was said.
+   */
+  say(message: Presence | Notified | Read | Execution): boolean {
+    if (message.type === 'presence') {
+      this._presence = message;
+    }
+    if (this._welcomed) {
+      this._perform([{ do: 'send', message }]);
+    }
+    return this._welcomed;
+  }
+
   private async _connect(): Promise<void> {
     const turn = (this._turn += 1);
     this._clearTimer('retry');
-    this._down('connecting', this._options.model.line.reason);
-    this._openedAt = null;
+    this._tellDown();
     this._expectSign(3 * SILENT_MS);
     let token: string;
     try {
-      token = await this._options.mint();
+      token = await this._options.server.mint();
     } catch (error) {
-      if (turn === this._turn && !this._disposed) {
-        this._retry(error instanceof TokenRefused ? error.reason : 'network');
+      if (turn === this._turn) {
+        this._retry(reasonOf(error));
       }
       return;
     }
-    if (turn !== this._turn || this._disposed) {
+    if (turn !== this._turn) {
       return;
     }
-    const socket = this._options.open([SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
+    const socket = this._options.server.open([SUBPROTOCOL, TOKEN_SUBPROTOCOL + token]);
     this._socket = socket;
     socket.onopen = () => {
       this._openedAt = Date.now();
+      // An answer that is still on its way would take the resume point away from under the socket's.
+      this._poller.stop();
       this._perform(this._session.opened(token));
       this._expectSign(SILENT_MS);
     };
@@ -144,10 +195,23 @@ export class HubConnection implements IDisposable {
         case 'welcome':
           this._pingMs = effect.welcome.ping_s * 1000;
           this._listen();
+          this._welcomed = true;
+          if (this._presence !== null) {
+            this.say(this._presence);
+          }
+          break;
+        case 'notify':
+          this._options.onNotify?.(effect.request);
+          break;
+        case 'inbox':
+          this._options.onInbox?.(effect.inbox);
+          break;
+        case 'live':
+          this._clearTimer('offline');
+          this._polled = null;
+          model.setLine({ state: 'live', downSince: null, reason: null });
           break;
         case 'swap':
-          this._clearTimer('offline');
-          model.setLine({ state: 'live', downSince: null, reason: null });
           model.swap(effect.changed, effect.removed);
           break;
         case 'settle':
@@ -169,7 +233,7 @@ export class HubConnection implements IDisposable {
   private async _renew(): Promise<void> {
     const socket = this._socket;
     try {
-      const token = await this._options.mint();
+      const token = await this._options.server.mint();
       if (socket !== null && socket === this._socket) {
         this._perform(this._session.renewed(token));
       }
@@ -179,64 +243,102 @@ export class HubConnection implements IDisposable {
   }
 
   private _closed(code: number): void {
+    const openedAt = this._openedAt;
     this._drop();
-    if (this._disposed) {
-      return;
-    }
     const final = FINAL.get(code);
     if (final !== undefined) {
-      this._down('refused', final);
+      const { model } = this._options;
+      this._poller.stop();
+      model.setLine({
+        state: 'refused',
+        downSince: model.line.downSince ?? Date.now(),
+        reason: final
+      });
       return;
     }
-    if (this._openedAt !== null && Date.now() - this._openedAt >= STEADY_MS) {
+    if (openedAt !== null && Date.now() - openedAt >= STEADY_MS) {
       this._backoff.reset();
     }
-    this._retry(code === 4429 || code === 4508 ? 'busy' : 'network');
+    if (code === 4429 || code === 4508) {
+      this._retry('busy');
+    } else {
+      // The server gave a token: it can be reached, only not by a socket.
+      this._retry(openedAt === null ? 'blocked' : 'network');
+    }
   }
 
   private _retry(reason: LineReason): void {
+    this._reason = reason;
     this._clearTimer('silence');
-    this._down('connecting', reason);
+    this._tellDown();
     const wait = reason === 'missing' ? MISSING_MS : this._backoff.next() * 1000;
     this._setTimer('retry', wait, () => void this._connect());
   }
 
-  /** The network or the user is back: do not wait out a back-off, and do not trust a socket that slept. */
-  private _wake = (): void => {
-    if (document.visibilityState === 'hidden' || this._options.model.line.state === 'refused') {
+  /** The network, the machine or the user is back: do not wait out a back-off, and do not trust a socket that slept. */
+  private _woken(slept: boolean): void {
+    const { state } = this._options.model.line;
+    if (state === 'refused') {
       return;
     }
-    if (this._timers.has('retry')) {
+    if (state === 'live') {
+      this._probe(slept ? SLEPT_SILENT_MS : SILENT_MS);
+    } else if (slept || this._timers.has('retry')) {
+      this._drop();
       void this._connect();
-    } else if (this._options.model.line.state === 'live') {
-      this._probe();
     }
-  };
+    this._poller.hurry();
+  }
+
+  private _polledWith(answer: StateResponse): void {
+    const wasCut = this._polled === false;
+    this._polled = true;
+    this._tellDown();
+    this._perform(this._session.polled(answer));
+    if (wasCut && this._timers.has('retry')) {
+      void this._connect();
+    }
+  }
+
+  private _pollFailed(reason: LineReason): void {
+    this._polled = false;
+    this._reason = reason;
+    this._tellDown();
+  }
 
   /** Every message is a sign of life. After a silence of one and a half ping intervals, ask for one. */
   private _listen(): void {
     this._expectSign(this._pingMs * 1.5, () => this._probe());
   }
 
-  private _probe(): void {
+  private _probe(ms = SILENT_MS): void {
     this._perform(this._session.ping());
-    this._expectSign(SILENT_MS);
+    this._expectSign(ms);
   }
 
   private _expectSign(ms: number, otherwise: () => void = () => this._closed(1006)): void {
     this._setTimer('silence', ms, otherwise);
   }
 
-  private _down(state: 'connecting' | 'refused', reason: LineReason | null): void {
+  /** Tell the model how the line is while the socket is not live, and poll where that may help. */
+  private _tellDown(): void {
     const { model } = this._options;
+    const reason = this._reason;
     const downSince = model.line.downSince ?? Date.now();
-    const offline = Date.now() - downSince >= OFFLINE_AFTER_MS;
-    if (state === 'connecting' && !offline) {
-      model.setLine({ state, downSince, reason });
-      const wait = OFFLINE_AFTER_MS - (Date.now() - downSince);
-      this._setTimer('offline', wait, () => this._down(state, model.line.reason));
+    const blinks_ms = downSince + OFFLINE_AFTER_MS - Date.now();
+    if (this._polled !== true && blinks_ms > 0) {
+      model.setLine({ state: 'connecting', downSince, reason });
+      this._setTimer('offline', blinks_ms, () => this._tellDown());
+      return;
+    }
+    if (this._openedAt === null && reason !== 'missing' && reason !== 'forbidden') {
+      this._poller.start();
+    }
+    if (this._polled === true) {
+      model.setLine({ state: 'polling', downSince: null, reason });
     } else {
-      model.setLine({ state: state === 'refused' ? state : 'offline', downSince, reason });
+      const state = this._poller.isFirst ? 'connecting' : 'offline';
+      model.setLine({ state, downSince, reason });
     }
   }
 
@@ -247,6 +349,8 @@ export class HubConnection implements IDisposable {
     }
     const socket = this._socket;
     this._socket = null;
+    this._openedAt = null;
+    this._welcomed = false;
     if (socket !== null) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
@@ -273,12 +377,19 @@ export class HubConnection implements IDisposable {
   private readonly _options: IConnectionOptions;
   private readonly _session: SubscriberSession;
   private readonly _backoff: Backoff;
+  private readonly _poller: Poller;
+  private readonly _wake: Wake;
   private readonly _answers = new Map<string, (error: string | null) => void>();
   private readonly _timers = new Map<string, number>();
   private _socket: ISocket | null = null;
+  private _welcomed = false;
+  private _presence: Presence | null = null;
   private _disposed = false;
   private _turn = 0;
   private _requests = 0;
   private _openedAt: number | null = null;
+  private _reason: LineReason | null = null;
+  /** Whether the last question by REST was answered; null if there was none. */
+  private _polled: boolean | null = null;
   private _pingMs = 20_000;
 }

@@ -1,2 +1,14 @@
 export { HubConnection } from './connection';
+export { Priors } from './priors';
 export { ServerHub } from './server';
+export {
+  deleteKind,
+  deleteRun,
+  everyPage,
+  HistoryError,
+  historyPage,
+  operationOf,
+  type RestRequest,
+  tasksOf
+} from './history';
+export { HistoryReader } from './history-reader';

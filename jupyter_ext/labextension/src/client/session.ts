@@ -2,9 +2,12 @@ import type {
   Action,
   ClientMessage,
   HubMessage,
+  Inbox,
+  NotifyRequest,
   ResumePoint,
   Snapshot,
   StateMessage,
+  StateResponse,
   Welcome
 } from '../protocol';
 
@@ -12,9 +15,12 @@ import type {
 export type Effect =
   | { do: 'send'; message: ClientMessage }
   | { do: 'swap'; changed: Snapshot[]; removed: string[] }
+  | { do: 'live' }
   | { do: 'clock'; now: number }
   | { do: 'welcome'; welcome: Welcome }
   | { do: 'settle'; request: string; error: string | null }
+  | { do: 'notify'; request: NotifyRequest }
+  | { do: 'inbox'; inbox: Inbox }
   | { do: 'renew' }
   | { do: 'fail'; code: string; message: string };
 
@@ -50,6 +56,7 @@ export class SubscriberSession {
   /** The first frames of a new connection. Nothing waits for the welcome: that would cost a round trip. */
   opened(token: string): Effect[] {
     const { resume } = this;
+    this._staged = null;
     return [
       send({ type: 'hello', token, client: this.client, publisher: null }),
       send({ type: 'subscribe', id: this.subscription, ...(resume === null ? {} : { resume }) })
@@ -75,7 +82,7 @@ export class SubscriberSession {
           { do: 'welcome', welcome: message }
         ];
       case 'state':
-        return [{ do: 'clock', now: message.now }, ...this._stated(message)];
+        return [{ do: 'clock', now: message.now }, ...this._heard(message)];
       case 'bookmark':
         if (message.epoch === this._epoch && this._staged === null) {
           this._revision = Math.max(this._revision, message.revision);
@@ -83,6 +90,10 @@ export class SubscriberSession {
         return [{ do: 'clock', now: message.now }];
       case 'command_result':
         return this._settled(message.request, message.ok ? null : (message.error ?? 'refused'));
+      case 'notify':
+        return [{ do: 'notify', request: message }];
+      case 'inbox':
+        return [{ do: 'inbox', inbox: message }];
       case 'error':
         return message.request !== null && this._pending.has(message.request)
           ? this._settled(message.request, message.message)
@@ -94,6 +105,16 @@ export class SubscriberSession {
       default:
         return [];
     }
+  }
+
+  /** What to ask the REST interface for: an answer that is not complete goes on where it ended. */
+  get asked(): ResumePoint | null {
+    return this._staged?.resume ?? this.resume;
+  }
+
+  /** An answer of the REST interface, which resumes like the socket and stands in for it while there is none. */
+  polled(answer: StateResponse): Effect[] {
+    return [{ do: 'clock', now: answer.now }, ...this._stated(answer)];
   }
 
   /** A newer token for the same connection. */
@@ -112,10 +133,19 @@ export class SubscriberSession {
     return [send({ type: 'command', request, operation, action })];
   }
 
-  private _stated(message: StateMessage): Effect[] {
+  private _heard(message: StateMessage): Effect[] {
     if (message.subscription !== this.subscription) {
       return [];
     }
+    const effects = this._stated(message);
+    if (effects.length > 0) {
+      this._told = true;
+      effects.unshift({ do: 'live' });
+    }
+    return effects;
+  }
+
+  private _stated(message: StateResponse): Effect[] {
     const foreign = message.epoch !== (this._staged?.epoch ?? this._epoch);
     if (foreign && !message.reset) {
       // Changes to a state that we do not have mean nothing.
@@ -137,7 +167,6 @@ export class SubscriberSession {
     this._staged = null;
     this._epoch = message.epoch;
     this._revision = staged.reset ? message.revision : Math.max(this._revision, message.revision);
-    this._told = true;
     return [this._swap(staged)];
   }
 
@@ -183,7 +212,13 @@ class Staged {
 
   readonly operations = new Map<string, Snapshot | null>();
 
-  add(message: StateMessage): void {
+  /** The point up to which it has been told. */
+  get resume(): ResumePoint {
+    return { epoch: this.epoch, revision: this._revision };
+  }
+
+  add(message: StateResponse): void {
+    this._revision = message.revision;
     for (const id of message.removed) {
       this.operations.set(id, null);
     }
@@ -191,6 +226,8 @@ class Staged {
       this.operations.set(snapshot.id, snapshot);
     }
   }
+
+  private _revision = 0;
 }
 
 function send(message: ClientMessage): Effect {

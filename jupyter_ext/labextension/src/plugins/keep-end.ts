@@ -1,4 +1,4 @@
-import type { NotebookPanel } from '@jupyterlab/notebook';
+import type { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 
 import type { OperationsModel } from '../model';
 import { isTerminal, type Snapshot } from '../protocol';
@@ -7,6 +7,11 @@ import { codeCells, mimeBundle, operationOutputs } from './outputs';
 
 /** The kernel writes the end itself, where the page still knows the output's display id; it gets this long. */
 const KERNEL_FIRST_MS = 2_000;
+/** In a shared document the page that ran the cell comes next, if it is still there; it gets this long. */
+const RUNNER_FIRST_MS = 2_000;
+/** Then each of the others gets its turn. */
+const TURN_MS = 2_000;
+const MOST_TURNS = 5;
 
 /**
  * Writes the end of an operation into the outputs that show it, where the kernel's own update did not arrive, so
@@ -25,15 +30,26 @@ export class EndKeeper {
   look(ids?: ReadonlySet<string>): void {
     const ended = ids === undefined || [...ids].some(id => this._ended(id) !== null);
     if (ended && this._timer === undefined && this._open(ids).length > 0) {
-      this._timer = window.setTimeout(() => {
-        this._timer = undefined;
-        this._write();
-      }, KERNEL_FIRST_MS);
+      this._later(KERNEL_FIRST_MS, () => {
+        this._write(this._open().filter(({ isOwn }) => isOwn));
+        if (this._open().length > 0) {
+          this._later(RUNNER_FIRST_MS + turn(this.panel.context.model) * TURN_MS, () => {
+            this._write(this._open());
+          });
+        }
+      });
     }
   }
 
-  private _write(): void {
-    for (const { output, snapshot, hubId } of this._open()) {
+  private _later(ms: number, then: () => void): void {
+    this._timer = window.setTimeout(() => {
+      this._timer = undefined;
+      then();
+    }, ms);
+  }
+
+  private _write(open: IOpenOutput[]): void {
+    for (const { output, snapshot, hubId } of open) {
       output.setData({ data: mimeBundle(snapshot, hubId), metadata: output.metadata });
     }
   }
@@ -46,14 +62,11 @@ export class EndKeeper {
     }
     const notebook = this.panel.context.model;
     for (const cell of codeCells(notebook)) {
-      if (notebook.collaborative && !this.executions.ranHere(notebook, cell.id)) {
-        // Another client ran it and writes the end; two writers would double the output.
-        continue;
-      }
+      const isOwn = !notebook.collaborative || this.executions.ranHere(notebook, cell.id);
       for (const { output, bundle } of operationOutputs(cell)) {
         const snapshot = isTerminal(bundle.snapshot.state) ? null : this._ended(bundle.operation);
         if (snapshot !== null && (ids?.has(snapshot.id) ?? true)) {
-          open.push({ output, snapshot, hubId: bundle.hub_id });
+          open.push({ output, snapshot, hubId: bundle.hub_id, isOwn });
         }
       }
     }
@@ -72,8 +85,21 @@ export class EndKeeper {
   private _timer: number | undefined;
 }
 
+/**
+ * When it is this page's turn to write in a shared document: the pages that have it open write one after the other,
+ * and whoever finds it written does nothing. Two that write at the same moment would double the output. Right after
+ * a reload their lists of each other may differ, so that each page's own number keeps them apart as well.
+ */
+function turn(notebook: INotebookModel): number {
+  const { clientID, states } = notebook.sharedModel.awareness;
+  const before = [...states].filter(([id, state]) => 'user' in state && id < clientID).length;
+  return Math.min(before, MOST_TURNS) + (clientID % 8) / 8;
+}
+
 interface IOpenOutput {
   output: { setData: (options: object) => void; metadata: object };
   snapshot: Snapshot;
   hubId: string | null;
+  /** Whether this page writes it before others do: it is not shared, or was made by a run of this page. */
+  isOwn: boolean;
 }

@@ -1,23 +1,25 @@
 import { UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { type IWords, ProgressTracker } from '../components';
+import { type IWords, ProgressTracker, usePrior } from '../components';
 import { type IChange, offlineSince, type OperationsModel } from '../model';
 import { isTerminal, type OperationBundle, type Snapshot } from '../protocol';
 import type { IProgressHub } from '../tokens';
+import type { IHandling } from './handling';
 
 /** The output of a cell can reach the page a little before the hub's word of the same operation. */
 const GRACE_MS = 1_500;
 
 interface ILiveOperationProps {
   hub: IProgressHub;
+  handling: IHandling;
   bundle: OperationBundle;
   words: IWords;
 }
 
 /** The operation of a stored output: live where the hub knows it, else as it was stored. */
 export function LiveOperation(props: ILiveOperationProps): React.JSX.Element {
-  const { hub, bundle } = props;
+  const { hub, handling, bundle } = props;
   return (
     <UseSignal
       signal={hub.model.changed}
@@ -25,22 +27,36 @@ export function LiveOperation(props: ILiveOperationProps): React.JSX.Element {
         change.line || change.ids.has(bundle.operation)
       }
     >
-      {() => <Operation {...props} />}
+      {() => (
+        <UseSignal
+          signal={handling.requests.changed}
+          shouldUpdate={(_, id) => id === bundle.operation}
+        >
+          {() => <Operation {...props} />}
+        </UseSignal>
+      )}
     </UseSignal>
   );
 }
 
-function Operation({ hub, bundle, words }: ILiveOperationProps): React.JSX.Element {
+function Operation({ hub, handling, bundle, words }: ILiveOperationProps): React.JSX.Element {
   const { model } = hub;
   const live = sameHub(bundle, model) ? model.get(bundle.operation) : undefined;
   const waited = useWaited(bundle.operation, GRACE_MS);
+  const snapshot = newest(bundle.snapshot, live);
+  const prior = React.useCallback((kind: string) => hub.prior(kind), [hub]);
+  // What is not of this server's history has no usual time here.
+  const usual_s = usePrior(live?.kind ?? null, prior);
   return (
     <ProgressTracker
-      snapshot={newest(bundle.snapshot, live)}
+      snapshot={snapshot}
       clock={model.clock}
       offlineSince={offlineSince(model.line)}
       known={live !== undefined || !model.synced || !waited}
-      onCancel={id => hub.command(id, 'cancel')}
+      memory={handling.memory}
+      usual_s={usual_s}
+      actions={handling.actions}
+      request={handling.requests.get(bundle.operation)}
       words={words}
     />
   );

@@ -8,6 +8,7 @@ import * as React from 'react';
 import type { IWords } from '../components';
 import { MIME_TYPE, type OperationBundle, readBundle } from '../protocol';
 import { IProgressHub } from '../tokens';
+import { IHandling } from './handling';
 import { LiveOperation } from './live-operation';
 
 /** ipywidgets registers its view at −10: at a higher rank than that, a dead widget would win over a live operation. */
@@ -18,11 +19,12 @@ export const mimePlugin: JupyterFrontEndPlugin<void> = {
   id: 'progress-kit:mime',
   description: 'Renders the operations in the outputs of cells and keeps them live.',
   autoStart: true,
-  requires: [IProgressHub, IRenderMimeRegistry],
+  requires: [IProgressHub, IHandling, IRenderMimeRegistry],
   optional: [ITranslator],
   activate: (
     _app: JupyterFrontEnd,
     hub: IProgressHub,
+    handling: IHandling,
     rendermime: IRenderMimeRegistry,
     translator: ITranslator | null
   ): void => {
@@ -31,7 +33,7 @@ export const mimePlugin: JupyterFrontEndPlugin<void> = {
       {
         safe: true,
         mimeTypes: [MIME_TYPE],
-        createRenderer: () => new OperationRenderer(hub, words)
+        createRenderer: () => new OperationRenderer(hub, handling, words)
       },
       RANK
     );
@@ -45,6 +47,7 @@ export const mimePlugin: JupyterFrontEndPlugin<void> = {
 class OperationRenderer extends ReactWidget implements IRenderMime.IRenderer {
   constructor(
     private readonly _hub: IProgressHub,
+    private readonly _handling: IHandling,
     private readonly _words: IWords
   ) {
     super();
@@ -63,7 +66,12 @@ class OperationRenderer extends ReactWidget implements IRenderMime.IRenderer {
     return this._bundle === null ? (
       <pre>{this._plain}</pre>
     ) : (
-      <LiveOperation hub={this._hub} bundle={this._bundle} words={this._words} />
+      <LiveOperation
+        hub={this._hub}
+        handling={this._handling}
+        bundle={this._bundle}
+        words={this._words}
+      />
     );
   }
 

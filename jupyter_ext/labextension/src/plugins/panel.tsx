@@ -3,16 +3,20 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { LabIcon, ReactWidget, UseSignal } from '@jupyterlab/ui-components';
+import { LabIcon, ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-import { type IWords, LineFoot, OperationList } from '../components';
-import { offlineSince } from '../model';
+import { type IOperationPanelProps, OperationPanel, Speaker } from '../components';
 import { IProgressHub } from '../tokens';
+import { Dismissed } from './dismissed';
+import { IHandling } from './handling';
+import { Jumper, PANEL_ID } from './jump';
 
-const PANEL_ID = 'progress-kit-panel';
+const OPEN_HISTORY = 'progress-kit:open-history';
 
 /** Three bars of different length, as in the panel. */
 const progressIcon = new LabIcon({
@@ -27,59 +31,68 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'progress-kit:panel',
   description: 'Lists the live and recent operations of all notebooks and scripts in a side panel.',
   autoStart: true,
-  requires: [IProgressHub],
-  optional: [ILayoutRestorer, ITranslator],
+  requires: [IProgressHub, IHandling],
+  optional: [INotebookTracker, ILayoutRestorer, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     hub: IProgressHub,
+    handling: IHandling,
+    notebooks: INotebookTracker | null,
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ): void => {
     const words = (translator ?? nullTranslator).load('progress-kit');
-    const panel = new ProgressPanel(hub, words);
+    const jumper = new Jumper(app, notebooks);
+    const { commands } = app;
+    const panel = new ProgressPanel(
+      {
+        model: hub.model,
+        memory: handling.memory,
+        requests: handling.requests,
+        dismissed: new Dismissed(),
+        actions: {
+          ...handling.actions,
+          goTo: ({ origin }) => void jumper.to(origin)
+        },
+        prior: kind => hub.prior(kind),
+        words
+      },
+      () =>
+        commands.hasCommand(OPEN_HISTORY) ? () => void commands.execute(OPEN_HISTORY) : undefined
+    );
+    panel.title.caption = words.__('Progress of running operations');
     restorer?.add(panel, PANEL_ID);
     app.shell.add(panel, 'right', { rank: 600, type: 'Progress' });
+    // What is heard does not depend on whether the panel is open.
+    Widget.attach(ReactWidget.create(<Speaker model={hub.model} words={words} />), document.body);
   }
 };
 
+type PanelProps = Omit<IOperationPanelProps, 'isVisible' | 'onHistory'>;
+
 class ProgressPanel extends ReactWidget {
+  /** @param history - what opens the history, once there is one. */
   constructor(
-    private readonly _hub: IProgressHub,
-    private readonly _words: IWords
+    private readonly _props: PanelProps,
+    private readonly _history: () => (() => void) | undefined
   ) {
     super();
     this.id = PANEL_ID;
     this.addClass('pk-panel-widget');
     this.title.icon = progressIcon;
-    this.title.caption = _words.__('Progress of running operations');
   }
 
   protected override onAfterShow(msg: Message): void {
     super.onAfterShow(msg);
+    // What changed while it was hidden was not drawn.
     this.update();
   }
 
   protected override render(): React.JSX.Element {
-    const { model } = this._hub;
-    // A hidden panel costs nothing: it renders when it is shown.
     return (
-      <UseSignal signal={model.changed} shouldUpdate={() => this.isVisible}>
-        {() => (
-          <>
-            <header className="pk-header">{this._words.__('Progress')}</header>
-            <div className="pk-list">
-              <OperationList
-                operations={model.list()}
-                clock={model.clock}
-                offlineSince={offlineSince(model.line)}
-                onCancel={id => this._hub.command(id, 'cancel')}
-                words={this._words}
-              />
-            </div>
-            <LineFoot line={model.line} words={this._words} />
-          </>
-        )}
-      </UseSignal>
+      <OperationPanel {...this._props} isVisible={this._isShown} onHistory={this._history()} />
     );
   }
+
+  private readonly _isShown = (): boolean => this.isVisible;
 }

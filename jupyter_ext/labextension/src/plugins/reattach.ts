@@ -38,6 +38,8 @@ export class Reattacher {
       ids === undefined ? this.operations.list() : [...ids].map(id => this.operations.get(id));
     found
       .filter((snapshot): snapshot is Snapshot => snapshot?.origin.kernel_id === kernelId)
+      // A plain cell that the server watches put out nothing that could be lost.
+      .filter(snapshot => snapshot.hub?.via !== 'server')
       .filter(snapshot => !this._settled.has(snapshot.id))
       .sort((a, b) => begun(a) - begun(b))
       .forEach(snapshot => this._consider(snapshot));

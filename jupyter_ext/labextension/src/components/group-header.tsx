@@ -1,0 +1,54 @@
+import * as React from 'react';
+
+import type { IGroupRow } from '../model';
+import { Button } from './button';
+import { Icon } from './icons';
+import { processText } from './texts';
+import { isolate, type IWords } from './words';
+
+interface IGroupHeaderProps {
+  group: IGroupRow;
+  onToggle: (key: string) => void;
+  words: IWords;
+}
+
+/** Where operations run, how many of them, and a way to fold them away. */
+export function GroupHeader({ group, onToggle, words }: IGroupHeaderProps): React.JSX.Element {
+  const { key, origin, name, collapsed } = group;
+  const path = origin.notebook ?? origin.script;
+  return (
+    <Button
+      plain
+      className="pk-group"
+      aria-expanded={!collapsed}
+      title={path ?? undefined}
+      onClick={() => onToggle(key)}
+    >
+      <Icon shape={collapsed ? 'right' : 'down'} />
+      <span className="pk-group-name">
+        {name === null ? (
+          processText(origin, words)
+        ) : (
+          <>
+            <bdi>{name}</bdi>
+            {origin.notebook === null && origin.host !== null && (
+              <span className="pk-quiet"> {words.__('on %1', isolate(origin.host))}</span>
+            )}
+          </>
+        )}
+      </span>
+      <span className="pk-group-counts">{countsText(group, words)}</span>
+    </Button>
+  );
+}
+
+/** `2 running · 1 failed · 9 in all`. */
+function countsText({ live, failed, total }: IGroupRow, words: IWords): string {
+  return [
+    live > 0 ? words.__('%1 running', live) : null,
+    failed > 0 ? words.__('%1 failed', failed) : null,
+    total > live + failed ? words.__('%1 in all', total) : null
+  ]
+    .filter(part => part !== null)
+    .join(' · ');
+}
