@@ -58,7 +58,7 @@ coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be co
 	$(BIN)/python -m coverage report --fail-under=100 --include='$(PURE_ROOMS)'
 
 .PHONY: mutants
-mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state machine find each (about half an hour)
+mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state machine find each (about 10 minutes)
 	$(BIN)/python -m tests.hub.breaks
 
 .PHONY: bench
