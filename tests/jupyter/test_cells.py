@@ -11,6 +11,7 @@ from progress_kit_jupyter.inside import InsidePublisher
 from .conftest import Hub, Peer
 from .kernels import ENDLESS, Kernel, View, kernel, view
 
+# The server looks every half second: what is to be seen runs for well over a second more.
 by_trait = pytest.mark.parametrize("server_options", [{"ProgressKit": {"cells_after_s": 1.0}}])
 
 
@@ -60,16 +61,16 @@ async def test_a_cell_that_sleeps_is_an_operation(hub: Hub) -> None:
 async def test_without_a_browser_it_names_kernel_and_notebook(hub: Hub) -> None:
     """The setting of the server counts; an exception is the operation's error, and the next run knows what is usual."""
     async with kernel(hub, "folder/c.ipynb") as mine, view(hub) as page:
-        mine.execute("import time; time.sleep(1.6)")
+        mine.execute("import time; time.sleep(3)")
         first = await page.until(of_server)
         assert (first["origin"]["notebook"], first["origin"]["cell_id"]) == ("folder/c.ipynb", None)
         assert first["estimate"] is None
         done = await ended(page, first)
-        again = mine.execute("import time; time.sleep(1.6)")
+        again = mine.execute("import time; time.sleep(3)")
         second = await page.until(lambda each: each["id"] == f"cell_{again}")
         assert second["estimate"]["basis"] == ["history"]
         assert second["estimate"]["p50_s"] == pytest.approx(done["elapsed_s"] - second["elapsed_s"])
-        mine.execute("import time; time.sleep(1.2); 1 / 0")
+        mine.execute("import time; time.sleep(3); 1 / 0")
         failed = await page.until(lambda each: each["state"] == "failed")
         assert failed["error"] == {"type": "ZeroDivisionError", "message": "division by zero"}
 
@@ -85,7 +86,7 @@ async def test_a_cell_is_cancelled_by_an_interrupt(hub: Hub) -> None:
         result = await page.peer.receive("command_result")
         assert (result["request"], result["ok"]) == ("r_1", True)
         assert (await ended(page, operation))["state"] == "cancelled"
-        request = mine.execute("import time; time.sleep(1.5)")
+        request = mine.execute("import time; time.sleep(3)")
         again = await page.until(lambda each: each["id"] == f"cell_{request}")
         assert (await ended(page, again))["state"] == "succeeded"
 
@@ -110,7 +111,7 @@ async def test_a_cell_is_lost_with_its_kernel(hub: Hub) -> None:
 async def test_a_cell_that_reports_itself_is_no_second_operation(hub: Hub) -> None:
     """Its own may come late: then the cell's disappears, without an end and without a trace in the history."""
     async with kernel(hub) as mine, view(hub) as page:
-        mine.execute(f"import time; time.sleep(2)\n{ENDLESS}")
+        mine.execute(f"import time; time.sleep(3)\n{ENDLESS}")
         operation = await page.until(of_server)
         await page.until(lambda each: not of_server(each))
         while operation["id"] not in page.gone:
@@ -126,7 +127,7 @@ async def test_what_pages_and_people_do_not_ask_for_is_no_operation(hub: Hub) ->
         request = mine.execute("import time; time.sleep(1.8)")
         await execution(page.peer, mine, request, None)
         mine.client.execute("import time; time.sleep(1.8)", silent=True)
-        last = mine.execute("import time; time.sleep(1.8)")
+        last = mine.execute("import time; time.sleep(3)")
         operation = await page.until(of_server)
         assert operation["id"] == f"cell_{last}"
         assert list(page.operations) == [operation["id"]]
@@ -175,5 +176,5 @@ async def test_rubbish_on_iopub_does_no_harm(hub: Hub) -> None:
             [b"<IDS|MSG>", b"", b"rubbish", b"", b""],
         ):
             cells._heard(mine.id, session, frames)
-        mine.execute("import time; time.sleep(1.5)")
+        mine.execute("import time; time.sleep(3)")
         await page.until(of_server)
