@@ -20,7 +20,10 @@ from progress_kit.protocol import SUBPROTOCOL, TOKEN_HEADER
 
 STARTED = "progress_kit_jupyter | extension was successfully started"
 # The extensions of the environment are none of this test's business, and slow to load.
-OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
+OTHERS = (
+    *("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals"),
+    *("jupyter_server_ydoc", "jupyter_server_fileid"),
+)
 
 
 class Server:
