@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from progress_kit.errors import ProtocolError
-from progress_kit.model import MAX_STAGES, Prior, Quantiles, Snapshot, StagePrior
+from progress_kit.eta import StageRun, learn, quantiles
+from progress_kit.model import MAX_STAGES, Prior, Snapshot
 from progress_kit.protocol import decode_snapshot
 
 RUNS: Final = 50
@@ -23,29 +24,20 @@ def prior(connection: sqlite3.Connection, owner: str, kind: str) -> Prior | None
 
 
 def of_runs(runs: Sequence[Snapshot]) -> Prior | None:
-    """Return what these runs say of the next one; None if they say nothing. Pauses do not count."""
+    """Return what these runs say of the next one; None if they say nothing. Pauses do not count in the whole."""
     totals = [run.elapsed_s - min(run.paused_s, run.elapsed_s) for run in runs if run.elapsed_s is not None]
-    if not totals:
+    learnt = learn([_stages(run) for run in runs])
+    if not totals or learnt is None:
         return None
-    stages: dict[str, list[float]] = {}
-    for run in runs:
-        for stage in run.stages:
-            if stage.state == "succeeded" and stage.elapsed_s is not None:
-                stages.setdefault(stage.name, []).append(stage.elapsed_s)
-    found = tuple(StagePrior(name=name, duration_s=quantiles(durations)) for name, durations in stages.items())
-    return Prior(runs=len(totals), total_s=quantiles(totals), stages=found[:MAX_STAGES])
+    return Prior(runs=len(totals), total_s=quantiles(totals), stages=learnt.stages[:MAX_STAGES])
 
 
-def quantiles(values: Sequence[float]) -> Quantiles:
-    """Return the 10th, 50th and 90th percentile of one or more values, interpolated between neighbours."""
-    ordered = sorted(values)
-
-    def at(share: float) -> float:
-        below, beyond = divmod(share * (len(ordered) - 1), 1)
-        low = ordered[int(below)]
-        return low + (ordered[min(int(below) + 1, len(ordered) - 1)] - low) * beyond
-
-    return at(0.1), at(0.5), at(0.9)
+def _stages(run: Snapshot) -> list[StageRun]:
+    return [
+        StageRun(stage.name, stage.done, stage.elapsed_s)
+        for stage in run.stages
+        if stage.state == "succeeded" and stage.elapsed_s is not None
+    ]
 
 
 def _run(data: bytes) -> Snapshot | None:

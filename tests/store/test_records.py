@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from progress_kit.eta import quantiles
 from progress_kit.model import HubInfo, OperationState, Snapshot, Stage, StoredOperation
 from progress_kit.protocol import decode_snapshot, encode
 from progress_kit.protocol.messages import Span
 from progress_kit.protocol.rest import EstimateSample, KindSummary
 from progress_kit.store import Record, Retention
-from progress_kit.store.priors import quantiles
 from progress_kit.store.schema import MIGRATIONS
 
 from .conftest import Opened, row
@@ -152,7 +152,7 @@ def test_the_prior_is_made_of_runs_that_succeeded(open_store: OpenStore) -> None
     opened = open_store()
     for number in range(11):
         stages = (
-            Stage(name="load", state="succeeded", elapsed_s=float(number)),
+            Stage(name="load", state="succeeded", done=2, elapsed_s=float(number)),
             Stage(name="check", state="skipped"),
         )
         opened.store.persist(run(f"op_{number}", 10.0 + number, paused_s=5.0, stages=stages))
@@ -167,6 +167,7 @@ def test_the_prior_is_made_of_runs_that_succeeded(open_store: OpenStore) -> None
     assert prior is not None
     assert (prior.runs, prior.total_s) == (11, (6.0, 10.0, 14.0))
     assert [(stage.name, stage.duration_s) for stage in prior.stages] == [("load", (1.0, 5.0, 9.0))]
+    assert [stage.seconds_per_item for stage in prior.stages] == [2.5]
     assert [(stage.cost_exponent, stage.seconds_per_cost) for stage in prior.stages] == [(None, None)]
     assert opened.store.prior("local", "never").result(20) is None
 
