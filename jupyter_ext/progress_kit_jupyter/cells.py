@@ -78,7 +78,7 @@ class CellObserver(KernelListener):
             session = Session(config=manager.session.config, key=manager.session.key)
             stream.on_recv(lambda frames: self._heard(kernel_id, session, frames))
         except Exception as error:  # noqa: BLE001 - a kernel manager of another kind (a gateway's) has no sockets
-            log.debug("Cells of kernel %s are not seen: %s", kernel_id, error)
+            log.info("Cells of kernel %s are not seen and cannot be operations: %s", kernel_id, error)
             return
         self._streams[kernel_id] = stream
 
