@@ -12,11 +12,10 @@ import * as React from 'react';
 
 import { type IOperationPanelProps, OperationPanel, Speaker } from '../components';
 import { IProgressHub } from '../tokens';
+import { CommandIDs } from './command-ids';
 import { Dismissed } from './dismissed';
 import { IHandling } from './handling';
 import { Jumper, PANEL_ID } from './jump';
-
-const OPEN_HISTORY = 'progress-kit:open-history';
 
 /** Three bars of different length, as in the panel. */
 const progressIcon = new LabIcon({
@@ -58,7 +57,9 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
         words
       },
       () =>
-        commands.hasCommand(OPEN_HISTORY) ? () => void commands.execute(OPEN_HISTORY) : undefined
+        commands.hasCommand(CommandIDs.openHistory)
+          ? () => void commands.execute(CommandIDs.openHistory)
+          : undefined
     );
     panel.title.caption = words.__('Progress of running operations');
     restorer?.add(panel, PANEL_ID);
