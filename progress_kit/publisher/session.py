@@ -134,8 +134,7 @@ class PublisherSession:
         """Take in which task of an operation ran where and when, to be sent with or after its end.
 
         Called once, when all of it is known; of more than 2,000 spans (or 192 KiB) the longest are kept. Ignored for an
-        operation
-        that was never taken in, since the hub does not know it either.
+        operation that was never taken in, since the hub does not know it either.
         """
         if operation not in self._open and operation not in self._ended and operation not in self._finished:
             return
