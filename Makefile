@@ -54,7 +54,7 @@ check: lint vitest ## what should pass before each commit, in under 2 minutes
 
 .PHONY: coverage
 coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be complete
-	$(BIN)/python -m coverage run -m pytest -m "not browser and not slow" $(wildcard $(PURE_TESTS))
+	$(BIN)/python -m coverage run -m pytest $(wildcard $(PURE_TESTS))
 	$(BIN)/python -m coverage report --fail-under=100 --include='$(PURE_ROOMS)'
 
 .PHONY: mutants

@@ -318,4 +318,4 @@ class Hub(RuleBasedStateMachine):
 
 
 Hub.TestCase.settings = settings(max_examples=800, stateful_step_count=40, deadline=None)
-TestHub = pytest.mark.timeout(300)(Hub.TestCase)
+TestHub = pytest.mark.slow(pytest.mark.timeout(300)(Hub.TestCase))

@@ -11,6 +11,8 @@ from progress_kit_jupyter.inside import InsidePublisher
 from .conftest import Hub, Peer
 from .kernels import ENDLESS, Kernel, View, kernel, view
 
+pytestmark = pytest.mark.slow
+
 # The server looks every half second: what is to be seen runs for well over a second more.
 by_trait = pytest.mark.parametrize("server_options", [{"ProgressKit": {"cells_after_s": 1.0}}])
 

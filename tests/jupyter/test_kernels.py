@@ -7,6 +7,8 @@ import pytest
 from .conftest import Hub
 from .kernels import ENDLESS, Kernel, kernel, view
 
+pytestmark = pytest.mark.slow
+
 LOST = {"type": "Lost", "message": "Its kernel died."}
 
 

@@ -18,6 +18,8 @@ from websockets.typing import Subprotocol
 
 from progress_kit.protocol import SUBPROTOCOL, TOKEN_HEADER
 
+pytestmark = pytest.mark.slow
+
 STARTED = "progress_kit_jupyter | extension was successfully started"
 # The extensions of the environment are none of this test's business, and slow to load.
 OTHERS = (

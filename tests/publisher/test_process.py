@@ -18,6 +18,8 @@ from progress_kit.publisher import Disabled, Publisher
 from tests.publisher.conftest import Operation
 from tests.wire_server import SECRET, HubServer
 
+pytestmark = pytest.mark.slow
+
 Warned = Callable[[], list[str]]
 Make = Callable[..., Publisher]
 
