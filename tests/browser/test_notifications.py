@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -31,10 +32,12 @@ SPY = """
 })();
 """
 WORK = """
-import sys, time
+import pathlib, time
 import progress_kit as pk
 with pk.ProgressTracker("{name}", stages=["main"], notify={notify}):
     time.sleep({seconds})
+    while not pathlib.Path({until!r}).exists():
+        time.sleep(0.05)
     {then}
 """
 FAIL = "raise ValueError('no <i>luck</i>')"
@@ -47,9 +50,9 @@ def seated(desk: Desk) -> Desk:
     return desk
 
 
-def work(name: str, notify: str = "'always'", then: str = "pass", seconds: float = 0.6) -> str:
-    """The code of an operation that ends by itself."""
-    return WORK.format(name=name, notify=notify, then=then, seconds=seconds)
+def work(name: str, notify: str = "'always'", then: str = "pass", seconds: float = 0.6, until: Path = Path("/")) -> str:
+    """The code of an operation that ends by itself, not before `until` exists."""
+    return WORK.format(name=name, notify=notify, then=then, seconds=seconds, until=str(until))
 
 
 def finish(lab: Lab, code: str) -> None:
@@ -95,13 +98,17 @@ def forget(page: Page) -> None:
     expect(page.locator(".pk-badge")).to_have_attribute("aria-label", "Progress: nothing runs")
 
 
-def test_a_toast_tells_where_the_user_is(lab: Lab, seated: Desk) -> None:
+def test_a_toast_tells_where_the_user_is(lab: Lab, seated: Desk, tmp_path: Path) -> None:
     """In front of another notebook a toast tells of the end, in plain text, and leads to the cell."""
-    lab.notebook("toast.ipynb", "1", work("Bake <b>bread</b>", then=FAIL, seconds=1.5))
+    elsewhere = tmp_path / "elsewhere"
+    lab.notebook("toast.ipynb", "1", work("Bake <b>bread</b>", then=FAIL, until=elsewhere))
     lab.notebook("front.ipynb", "1")
     page = seated.notebook(lab, "toast.ipynb")
+    live(page)
     run_cell(page, 1)
     page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'front.ipynb'})")
+    expect(page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)").filter(has_text="Bake")).to_have_count(0)
+    elsewhere.touch()
     toast = toasts(page).filter(has_text="Bake <b>bread</b> failed")
     expect(toast).to_contain_text("ValueError: no <i>luck</i> · toast.ipynb")
     expect(toast.locator("b, i")).to_have_count(0)
@@ -128,16 +135,21 @@ def test_nothing_is_told_of_what_the_user_looks_at(lab: Lab, seated: Desk) -> No
     expect(item).not_to_have_class(re.compile("pk-unread"))
 
 
-def test_the_browser_tells_while_the_user_is_elsewhere(lab: Lab, seated: Desk) -> None:
+def test_the_browser_tells_while_the_user_is_elsewhere(lab: Lab, seated: Desk, tmp_path: Path) -> None:
     """With the permission one of two hidden tabs notifies, once; a click leads to the cell and reads it in both."""
     allow(seated, lab)
-    lab.notebook("hidden.ipynb", "1", work("Hide the eggs", seconds=2))
+    away = tmp_path / "away"
+    lab.notebook("hidden.ipynb", "1", work("Hide the eggs", until=away))
     other, page = seated.open(lab), seated.notebook(lab, "hidden.ipynb")
-    live(other)
+    for each in (other, page):
+        live(each)
     forget(other)
     run_cell(page, 1)
+    expect(page.locator(".pk-badge")).to_have_attribute("aria-label", re.compile("1 running"))
+    # The page that was in use last is the one that is asked.
     other.evaluate("window.away(true)")
     page.evaluate("window.away(true)")
+    away.touch()
     page.wait_for_function("window.notified.length > 0")
     [notification] = page.evaluate("window.notified.map(({ title, body }) => `${title} | ${body}`)")
     assert re.fullmatch(r"Hide the eggs finished in \d\.\d s \| hidden\.ipynb", notification)
