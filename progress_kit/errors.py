@@ -6,7 +6,16 @@ ProgressError
 │   ├── UnknownStageError           a stage name that the operation does not have (also a LookupError)
 │   ├── DuplicateStageError         a stage name used twice (also a ValueError)
 │   ├── StageOrderError             a stage entered while another one, or itself, is running
-│   └── OperationEndedError         a tracker or stage used after its end
+│   ├── OperationEndedError         a tracker, stage or scheduler used after its end
+│   ├── DependencyCycleError        tasks that wait for each other (also a ValueError)
+│   ├── EngineMissingError          an engine whose library is not installed (also an ImportError)
+│   └── NotPicklableError           a function, argument or result that cannot go to or from a worker (also a TypeError)
+├── TaskError                       what happened to a task of a scheduler, beside the exceptions of its own function
+│   ├── TaskTimeoutError            it took longer than its `timeout` (also a TimeoutError)
+│   ├── TaskSkippedError            it needed a task that did not succeed; its cause is that one's error
+│   ├── TaskAbandonedError          it was told to stop, did not, and may still be running
+│   ├── WorkerLostError             the worker that it ran on died or vanished
+│   └── RemoteTaskError             stands for its exception, which could not be brought here from the worker
 ├── HubError                        the environment's: only calls that ask the hub (`get`, `cancel` …) raise it
 │   ├── HubNotFoundError            no running hub could be discovered
 │   ├── HubUnreachableError         it was found, and does not answer
@@ -43,6 +52,42 @@ class StageOrderError(UsageError):
 
 class OperationEndedError(UsageError):
     """The operation or stage has ended; an end is final."""
+
+
+class DependencyCycleError(UsageError, ValueError):
+    """Tasks need each other's results, so that none of them could ever begin."""
+
+
+class EngineMissingError(UsageError, ImportError):
+    """The library of an engine is not installed; the message says what to install."""
+
+
+class NotPicklableError(UsageError, TypeError):
+    """Something that has to go to a worker in another process, or come from there, cannot be pickled."""
+
+
+class TaskError(ProgressError):
+    """A task of a scheduler has no result, for another reason than an exception of its own function."""
+
+
+class TaskTimeoutError(TaskError, TimeoutError):
+    """A task took longer than it may."""
+
+
+class TaskSkippedError(TaskError):
+    """A task was not run, since one that it needed did not succeed."""
+
+
+class TaskAbandonedError(TaskError):
+    """A task was told to stop and did not; nobody waits for it any more."""
+
+
+class WorkerLostError(TaskError):
+    """The worker that a task ran on, or could have run on, is gone."""
+
+
+class RemoteTaskError(TaskError):
+    """A task raised an exception that cannot be brought here from its worker; the message and the cause describe it."""
 
 
 class HubError(ProgressError):

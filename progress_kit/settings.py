@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Final, Literal, get_args
+
+Widget = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,9 @@ class Settings:
     """``PROGRESS_KIT_TOKEN``: the token for `hub_url`."""
     connection_file: Path | None = None
     """``PROGRESS_KIT_CONNECTION_FILE``: the hub's connection file; the server extension sets it for its kernels."""
+    history: Literal["full", "anonymous", "off"] = "full"
+    """``PROGRESS_KIT_HISTORY``: what the hub keeps of this process's operations; see the server's setting of the same
+    name, which may keep less. What is none of the three words means ``off``."""
     sample_rate_hz: float = 10.0
     """How often the publisher samples the counters, 0.1 to 50."""
     announce_after_s: float = 0.5
@@ -29,6 +35,10 @@ class Settings:
     """How long the interpreter's exit may wait for the last states to be sent."""
     connect_timeout_s: float = 5.0
     """How long one attempt to reach the hub may take."""
+    widget: Widget = "auto"
+    """``PROGRESS_KIT_WIDGET``: whether cells show operations by a widget; ``auto``: if the page has no labextension."""
+    labextension: bool = False
+    """``PROGRESS_KIT_LABEXTENSION``: the server extension sets it for its kernels if its pages draw operations."""
     problems: tuple[str, ...] = ()
     """What the environment says that cannot be meant; those settings have their defaults."""
 
@@ -39,6 +49,7 @@ class Settings:
         return f"Settings({', '.join(shown)})"
 
 
+_OFF: Final = frozenset({"off", "0", "false", "no"})
 _BOUNDS: dict[str, tuple[float, float]] = {
     "sample_rate_hz": (0.1, 50.0),
     "announce_after_s": (0.0, 60.0),
@@ -56,16 +67,39 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environ is None else environ
     connection_file = env.get("PROGRESS_KIT_CONNECTION_FILE")
     return Settings(
-        enabled=env.get("PROGRESS_KIT", "on").strip().lower() not in {"off", "0", "false", "no"},
+        enabled=env.get("PROGRESS_KIT", "on").strip().lower() not in _OFF,
         hub_url=env.get("PROGRESS_KIT_HUB_URL") or None,
         token=env.get("PROGRESS_KIT_TOKEN") or None,
         connection_file=Path(connection_file) if connection_file else None,
+        history=_history(env, problems),
         sample_rate_hz=_number(env, "sample_rate_hz", problems),
         announce_after_s=_number(env, "announce_after_s", problems),
         exit_flush_s=_number(env, "exit_flush_s", problems),
         connect_timeout_s=_number(env, "connect_timeout_s", problems),
+        widget=_widget(env, problems),
+        labextension=env.get("PROGRESS_KIT_LABEXTENSION", "off").strip().lower() not in _OFF,
         problems=tuple(problems),
     )
+
+
+def _widget(env: Mapping[str, str], problems: list[str]) -> Widget:
+    text = env.get("PROGRESS_KIT_WIDGET", "auto")
+    for value in get_args(Widget):
+        if text.strip().lower() == value:
+            found: Widget = value
+            return found
+    problems.append(f"PROGRESS_KIT_WIDGET={text!r} is not one of {', '.join(get_args(Widget))}; auto is used")
+    return "auto"
+
+
+def _history(env: Mapping[str, str], problems: list[str]) -> Literal["full", "anonymous", "off"]:
+    text = env.get("PROGRESS_KIT_HISTORY", "full").strip().lower()
+    match text:
+        case "full" | "anonymous" | "off":
+            return text
+        case _:  # somebody wants less to be kept
+            problems.append(f"PROGRESS_KIT_HISTORY={text!r} is none of full, anonymous, off; off is used")
+            return "off"
 
 
 def _number(env: Mapping[str, str], name: str, problems: list[str]) -> float:

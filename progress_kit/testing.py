@@ -5,7 +5,7 @@ with RecordingPublisher() as publisher:
 assert [snapshot.state for snapshot in publisher.ended] == ["succeeded"]
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +15,7 @@ from progress_kit.model import Action, Snapshot
 from progress_kit.tracker import announce
 
 if TYPE_CHECKING:
-    from progress_kit.protocol.messages import Span
+    from progress_kit.protocol.messages import Span, StageRecord
     from progress_kit.publisher import Sink, Source
 
 
@@ -65,6 +65,8 @@ class RecordingPublisher:
         self._seen: dict[str, list[Snapshot]] = {}
         self.timelines: dict[str, tuple[Span, ...]] = {}
         """Operation → which task ran where and when, as it was reported."""
+        self.told: dict[str, tuple[StageRecord, ...]] = {}
+        """Operation → what its stages tell later runs."""
         self.ended: list[Snapshot] = []
         """The last snapshot of each operation that has ended, in the order of the ends."""
 
@@ -88,9 +90,9 @@ class RecordingPublisher:
         if self._open.pop(source.id, None) is not None:
             self.ended.append(self._take(source))
 
-    def timeline(self, operation: str, spans: "Iterable[Span]") -> None:
-        """Called when it is known which task of an operation ran where and when."""
-        self.timelines[operation] = tuple(spans)
+    def timeline(self, operation: str, spans: "Iterable[Span]", stages: "Sequence[StageRecord]" = ()) -> None:
+        """Called when it is known which task of an operation ran where and when, and what it tells later runs."""
+        self.timelines[operation], self.told[operation] = tuple(spans), tuple(stages)
 
     def sample(self) -> list[Snapshot]:
         """Return the state of every operation that is running, as the publisher's thread would take it now."""

@@ -6,7 +6,7 @@ Whatever goes wrong there is one warning in the log, never an exception in the u
 import atexit
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from progress_kit.model import Snapshot
 from progress_kit.tracker.outcome import Outcome
 
 if TYPE_CHECKING:
+    from progress_kit.protocol.messages import Span, StageRecord
     from progress_kit.publisher import Sink, Source
     from progress_kit.settings import Settings
     from progress_kit.tracker.operation import Operation
@@ -30,6 +31,9 @@ class Outlet(Protocol):
 
     def add(self, source: "Source", sink: "Sink | None" = None) -> None:
         """Sample `source` from now on."""
+
+    def timeline(self, operation: str, spans: "Iterable[Span]", stages: "Sequence[StageRecord]" = ()) -> None:
+        """Tell which task of an operation that ends now ran where and when, and what it tells later runs."""
 
     def end(self, source: "Source") -> None:
         """Its sample is terminal now."""
@@ -78,7 +82,7 @@ def begin(operation: "Operation") -> None:
             from progress_kit import display
 
             operation.origin = display.origin()
-            sink = display.open_sink()
+            sink = None if operation.silent else display.open_sink(operation.command)
         _state.running[operation] = sink
         outlet().add(operation, sink)
         _hook_exits()
@@ -95,6 +99,9 @@ def end(operation: "Operation", snapshot: Snapshot, *, here: bool) -> None:
         shown = snapshot.state == "failed" or (snapshot.elapsed_s or 0.0) >= _settings().announce_after_s
         if here and sink is not None and shown:
             sink(snapshot, target.hub_id)
+        spans, stages = operation.spans(), operation.stage_records()
+        if spans is not None or stages:
+            target.timeline(operation.id, spans or (), stages)
         target.end(operation)
     except Exception:  # noqa: BLE001 - whatever it is, the user's code goes on
         _warn("end", "the end of an operation could not be made known")

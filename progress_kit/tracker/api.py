@@ -1,8 +1,11 @@
 """Asking for operations: those of the hub and, where there is none, at least those of this process."""
 
+from collections.abc import Iterable
+
 from progress_kit.errors import HubError, HubNotFoundError, HubUnreachableError, OperationNotFoundError
-from progress_kit.model import Snapshot
-from progress_kit.tracker import announce
+from progress_kit.model import Estimate, Snapshot
+from progress_kit.tracker import announce, values
+from progress_kit.tracker.values import Real
 
 
 def operations() -> list[Snapshot]:
@@ -56,6 +59,32 @@ def cancel(id: str, reason: str | None = None) -> None:  # noqa: A002 - the word
         client.cancel(id, reason)
     except (HubNotFoundError, HubUnreachableError) as error:
         raise _unknown(id, error) from error
+
+
+def estimate(kind: str, cost: Real | Iterable[Real] | None = None) -> Estimate | None:
+    """Return how long a run of `kind` will take, before it starts, from what earlier runs took.
+
+    `cost` says how much there is to do, as the sum of what the items cost (by the same measure as `cost=` of `track`)
+    or as the costs of all items; where earlier runs had no costs, each item counts as 1, so that it is their number.
+    Without it the run is taken to be like the earlier ones. None where there is no history of the kind, or no hub that
+    could be asked. Raises `InvalidValueError` for arguments that cannot be meant, and `HubRefusedError` if the hub says
+    no.
+    """
+    from progress_kit import client
+
+    kind = values.name(kind, "kind")
+    costs = None if cost is None else _costs(cost)
+    try:
+        prior = client.prior(kind)
+    except (HubNotFoundError, HubUnreachableError):
+        return None
+    return None if prior is None else client.forecast(prior, costs)
+
+
+def _costs(cost: Real | Iterable[Real]) -> float | list[float]:
+    if isinstance(cost, Iterable) and not isinstance(cost, str | bytes):
+        return [float(values.amount(each, "the cost of an item")) for each in cost]
+    return float(values.amount(cost, "cost"))
 
 
 def _own() -> dict[str, Snapshot]:

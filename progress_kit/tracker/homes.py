@@ -1,18 +1,17 @@
 """Where a loop counts: in an operation of its own, in a counter of the stage around it, or in a stage it was given."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from progress_kit import clock
 from progress_kit.errors import OperationCancelled
 from progress_kit.tracker import context
+from progress_kit.tracker.context import Place
+from progress_kit.tracker.counting import Pausable
 from progress_kit.tracker.early_exit import CallSite
 from progress_kit.tracker.operation import Operation
 from progress_kit.tracker.outcome import LoopWatch, Outcome
-from progress_kit.tracker.stages import Count, Position, Stage
-
-if TYPE_CHECKING:
-    from progress_kit.tracker.iterables import Track
+from progress_kit.tracker.stages import Count, Stage
 
 
 class Home:
@@ -21,24 +20,32 @@ class Home:
     This one is a nested counter, whose end nobody is told: the stage around it sees the exception itself.
     """
 
-    __slots__ = ("_outer", "_track", "count", "operation", "stage")
+    __slots__ = ("_outer", "_place", "count", "operation", "stage")
 
-    def __init__(self, track: "Track[Any]", stage: Stage, count: Count) -> None:
+    def __init__(self, place: Place, stage: Stage, count: Count) -> None:
         self.operation: Operation = stage.operation
         self.stage = stage
         self.count = count
-        self._track = track
+        # Weak, because the place holds its home: a generator that is looped over would not be closed by a `break`.
+        self._place = ref(place)
         self._outer: context.Entry | None = None
 
     def open(self, site: CallSite | None) -> None:
         """Begin; `site` is where the loop stands, None for a ``with`` block."""
         del site
-        self._outer = context.push(self._track)
+        place = self._place()
+        if place is not None:
+            self._outer = context.push(place)
 
     def close(self, error: BaseException | None) -> None:
         """End as `error` says."""
         del error
-        context.pop(self._track, self._outer)
+        self._pop()
+
+    def _pop(self) -> None:
+        place = self._place()
+        if place is not None:
+            context.pop(place, self._outer)
 
     def left(self, *, exception_at: int | None, in_loop: bool) -> None:
         """End after a bare loop that was left early."""
@@ -56,18 +63,22 @@ class OwnOperation(Home):
 
     __slots__ = ("_watch",)
 
-    def __init__(self, track: "Track[Any]", operation: Operation) -> None:
+    def __init__(self, place: Place, operation: Operation) -> None:
         (stage,) = operation.stages.values()
-        super().__init__(track, stage, stage)
+        super().__init__(place, stage, stage)
         self._watch: LoopWatch | None = None
 
     def open(self, site: CallSite | None) -> None:
         """Begin the operation and its stage."""
         if site is not None:
-            self.operation.pending_outcome = self._watch = LoopWatch(site)
+            self.watch(site)
         self.operation.begin(context.operation())
         self.operation.enter(self.stage)
         super().open(site)
+
+    def watch(self, site: CallSite) -> None:
+        """Find out how a bare loop at `site` ends."""
+        self.operation.pending_outcome = self._watch = LoopWatch(site)
 
     def close(self, error: BaseException | None) -> None:
         """End the operation, and the stage with it."""
@@ -76,7 +87,7 @@ class OwnOperation(Home):
 
     def left(self, *, exception_at: int | None, in_loop: bool) -> None:
         """End the operation, or, after an exception, let it end when it is known which one that was."""
-        context.pop(self._track, self._outer)
+        self._pop()
         if exception_at is not None and _task_is_cancelled():
             self.operation.finish(Outcome("cancelled"), here=in_loop)
         elif exception_at is not None and self._watch is not None:
@@ -90,8 +101,8 @@ class GivenStage(Home):
 
     __slots__ = ("_entered",)
 
-    def __init__(self, track: "Track[Any]", stage: Stage) -> None:
-        super().__init__(track, stage, stage)
+    def __init__(self, place: Place, stage: Stage) -> None:
+        super().__init__(place, stage, stage)
         self._entered = False
 
     def open(self, site: CallSite | None) -> None:
@@ -118,12 +129,30 @@ class GivenStage(Home):
 class Pass:
     """One pass of a loop through its home; `held` says that a ``with`` block, not the loop, closes the home."""
 
-    __slots__ = ("_held", "_home", "_loop")
+    __slots__ = ("_held", "_home", "_loop", "_place")
 
-    def __init__(self, home: Home, loop: Position, *, held: bool) -> None:
+    def __init__(self, place: Place, home: Home, loop: Pausable, *, held: bool) -> None:
         self._home = home
+        self._place = place  # kept while the loop runs, as nobody else does where it was not given a name
         self._loop = loop
         self._held = held
+
+    def call_again(self) -> None:
+        """The loop begins: a cancel or a pause that was asked for before is for it, too."""
+        operation = self._home.operation
+        if operation.called:
+            with operation.lock:
+                operation.call_again()
+
+    def hold_up(self) -> bool:
+        """The loop was stopped from outside: wait while that is a pause. Return whether it goes on."""
+        self._loop.stand()
+        return self._home.operation.hold_up(self._loop.go_on)
+
+    async def hold_up_async(self) -> bool:
+        """Do the same without keeping the event loop."""
+        self._loop.stand()
+        return await self._home.operation.hold_up_async(self._loop.go_on)
 
     def exhausted(self) -> None:
         """The loop came to its end, or was stopped: then `OperationCancelled` goes into it."""

@@ -1,6 +1,6 @@
 """`current()`: report to whatever is around, from a function that was not told of it."""
 
-from typing import TYPE_CHECKING, Any, Final, Union
+from typing import TYPE_CHECKING, Any, Final, Union, cast
 
 from progress_kit.tracker import context
 from progress_kit.tracker.values import Metrics, Real
@@ -45,6 +45,12 @@ class Nothing:
     def cancel(self, reason: str | None = None) -> None:
         """Do nothing."""
 
+    def pause(self) -> None:
+        """Do nothing."""
+
+    def resume(self) -> None:
+        """Do nothing."""
+
     def raise_if_cancelled(self) -> None:
         """Do nothing."""
 
@@ -59,4 +65,4 @@ def current() -> "Place":
     `raise_if_cancelled()`. Functions, asyncio tasks and `asyncio.to_thread` are inside of what they were called in; a
     new thread is not.
     """
-    return next(context.places(), _NOTHING)
+    return cast("Place", next(context.places(), _NOTHING))

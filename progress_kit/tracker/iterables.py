@@ -80,25 +80,31 @@ class Track(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         site = CallSite.of(sys._getframe(1))
         loop = Loop(cast("Iterable[T]", self._iterable))
-        return run(loop, self._begin(loop, site), site)
+        passed = self._begin(loop, site)
+        steps = run(loop, passed, site)
+        passed.call_again()
+        return steps
 
     def __aiter__(self) -> AsyncIterator[T]:
         site = CallSite.of(sys._getframe(1))
         loop = AsyncLoop(self._iterable)
-        return run_async(loop, self._begin(loop, site), site)
+        passed = self._begin(loop, site)
+        passed.call_again()
+        return run_async(loop, passed, site)
 
     def _begin(self, loop: "Loop[T] | AsyncLoop[T]", site: CallSite) -> Pass:
-        home = self._home
+        place, home = self, self._home
         if home is None or not self._held:
             # A second loop inside the first one is a run of its own.
-            home = (copy(self) if self.alive else self)._open(site)  # noqa: SLF001 - our own class
+            place = copy(self) if self.alive else self
+            home = place._open(site)  # noqa: SLF001 - our own class
         length = self._total if self._total is not None else _length(self._iterable)
         # Asked after the beginning: it is part of what the operation does.
         asked = None if self._cost is None else costs.ask(cast("Iterable[T]", self._iterable), self._cost)
         with home.operation.lock:
             home.count.unit = home.count.unit or self._unit
             home.count.begin_loop(loop, length, asked)
-        return Pass(home, loop, held=self._held)
+        return Pass(place, home, loop, held=self._held)
 
     def _open(self, site: CallSite | None) -> Home:
         home = self._home = self._make_home()
@@ -166,7 +172,7 @@ class Track(Generic[T]):
     @property
     def state(self) -> OperationState:
         """The operation's state; ``pending`` before the first loop."""
-        return "pending" if self.operation is None else self.operation.state
+        return "pending" if self.operation is None else self.operation.visible_state
 
     def snapshot(self) -> Snapshot | None:
         """Return the operation's whole state at this moment, frozen; None before the first loop."""
@@ -188,7 +194,7 @@ class Track(Generic[T]):
         return Metrics() if self.operation is None else self.operation.metrics
 
     def advance(self, n: Real = 1, total: Real | None = None) -> None:
-        """Raise `OperationCancelled` if asked to stop. A loop counts itself, so nothing is counted here."""
+        """Wait while paused, raise `OperationCancelled` if asked to stop; the loop counts itself."""
         del n, total
         self.raise_if_cancelled()
 
@@ -197,10 +203,20 @@ class Track(Generic[T]):
         if self.operation is not None:
             self.operation.cancel(reason)
 
-    def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked the loop to stop."""
+    def pause(self) -> None:
+        """Ask the running loop to wait at its next step, until `resume`."""
         if self.operation is not None:
-            self.operation.raise_if_cancelled()
+            self.operation.pause()
+
+    def resume(self) -> None:
+        """Let the loop go on."""
+        if self.operation is not None:
+            self.operation.resume()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `OperationCancelled` if someone asked the loop to stop; wait here while it is paused."""
+        if self.operation is not None:
+            self.operation.check()
 
 
 _STAGES = {STAGE: 1.0}

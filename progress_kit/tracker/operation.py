@@ -6,35 +6,46 @@ anywhere.
 """
 
 import os
-import threading
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
 from progress_kit import clock, model
-from progress_kit.errors import OperationCancelled, OperationEndedError, StageOrderError, UnknownStageError
-from progress_kit.model import MAX_METRICS, MESSAGE_LENGTH, Failure, Notify, OperationState, Origin, Snapshot, shorten
-from progress_kit.tracker import announce, naming, values
+from progress_kit.errors import OperationEndedError, StageOrderError, UnknownStageError
+from progress_kit.model import (
+    MAX_METRICS,
+    MESSAGE_LENGTH,
+    Failure,
+    Notify,
+    Origin,
+    Prior,
+    Snapshot,
+    shorten,
+)
+from progress_kit.tracker import announce, naming, records, values
+from progress_kit.tracker.hold import may_wait
 from progress_kit.tracker.outcome import EndState, Outcome
 from progress_kit.tracker.stages import Stage
+from progress_kit.tracker.steering import ENDS, Steered
 
 if TYPE_CHECKING:
-    from progress_kit.eta import Estimator
+    from progress_kit.eta import Estimator, Pool
+    from progress_kit.protocol.messages import Span, StageRecord
 
-_ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
+_ANEW_S: Final = 1.0
+_ANEW: Final = 0.02
+"""An estimate is good for a second, or for this share of what it says is left; viewers count it down meanwhile."""
 
 
-class Operation:
+class Operation(Steered):
     """What the publisher samples. Made by `ProgressTracker` and `track`; begins once and ends once.
 
     `pending_outcome`, if set, is asked at each sample until it knows how the operation ended.
+    `silent` says that its own program does not draw it; whoever watches elsewhere does.
     """
 
     __slots__ = (
-        "__weakref__",
-        "_cancel",
-        "_children",
         "_code",
         "_ended",
         "_error",
@@ -46,21 +57,19 @@ class Operation:
         "_last",
         "_message",
         "_parent",
-        "_pid",
+        "_prior",
+        "_sampled",
         "_seq",
         "_wall",
         "_weights_given",
-        "began",
-        "current",
         "ended_early",
-        "lock",
         "metrics",
         "name",
         "notify",
         "origin",
         "pending_outcome",
+        "silent",
         "stages",
-        "state",
     )
 
     def __init__(  # noqa: PLR0913 - all but the first by keyword
@@ -73,30 +82,27 @@ class Operation:
         notify: Notify,
         weights_given: bool,
     ) -> None:
+        super().__init__()
         self.name = name
-        self.stages = {stage: Stage(self, stage, weight) for stage, weight in stages.items()}
+        self.stages = {stage: self.make_stage(stage, weight) for stage, weight in stages.items()}
         self.notify = notify
-        self.state: OperationState = "pending"
-        self.current: Stage | None = None
         self.metrics = values.Metrics()
         self.origin = Origin()
-        self.began = 0.0
         self.ended_early = False
+        self.silent = False
         self.pending_outcome: Callable[[float], Outcome | None] | None = None
         self._code = code
         self._kind = kind
         self._weights_given = weights_given
         self._id: str | None = None
         self._parent: str | None = None
-        self._pid = os.getpid()
-        self.lock = threading.RLock()
         self._message = ""
-        self._cancel: str | None = None
-        self._children: WeakSet[Operation] | None = None
         self._wall: float | None = None
         self._ended: float | None = None
         self._error: Failure | None = None
+        self._prior: Prior | None = None
         self._estimator: Estimator | None = None
+        self._sampled = 0.0
         self._seq = 0
         self._key: tuple[object, ...] | None = None
         self._last: Snapshot | None = None
@@ -119,16 +125,6 @@ class Operation:
     def message(self, value: object) -> None:
         self._message = value if type(value) is str else str(value)
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the operation began in this process; a forked child has only a copy, and reports nothing."""
-        return self._pid == os.getpid()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is running, in this process."""
-        return self.state == "running" and self.is_here
-
     # ---------------------------------------------------------------- begin and end
 
     def begin(self, parent: "Operation | None" = None) -> None:
@@ -140,6 +136,7 @@ class Operation:
         if parent is not None:
             self._parent = parent.id
             parent.adopt(self)
+        self.waits = may_wait(sys._getframe(1))
         self.began, self._wall = clock.monotonic(), clock.wall()
         self.state = "running"
         announce.begin(self)
@@ -155,7 +152,7 @@ class Operation:
         with self.lock:
             if self.state != "running":
                 return
-            self._end(outcome, clock.monotonic())
+            self._end(outcome, self.now())
         announce.end(self, self.sample(), here=here)
 
     def _end(self, outcome: Outcome, now: float) -> None:
@@ -167,6 +164,7 @@ class Operation:
                 if each.state == "pending":
                     each.shut("skipped", now)
         self.pending_outcome = None
+        self.stand_no_more()
         self._ended, self._error = now, outcome.error
         self.ended_early = self.ended_early or outcome.ended_early
         self.state = outcome.state
@@ -191,10 +189,12 @@ class Operation:
 
     def enter(self, stage: Stage) -> None:
         """Begin `stage`; raises `StageOrderError` while another one, or itself, is running."""
+        self.waits = may_wait(sys._getframe(1))
+        self.hold_up()
         with self.lock:
             if self.state == "pending":
                 raise StageOrderError(f"{self.name!r} has not begun; enter it with `with`, and its stages inside")
-            if self.state in _ENDS or stage.state not in {"pending", "running"}:
+            if self.state in ENDS or stage.state not in {"pending", "running"}:
                 ended = stage.name if self.state == "running" else self.name
                 raise OperationEndedError(f"{ended!r} has ended; stage {stage.name!r} cannot be entered (again)")
             if self.current is not None and self.current.loose:
@@ -204,59 +204,31 @@ class Operation:
                     f"stage {stage.name!r} was entered while {self.current.name!r} is running; stages follow each other"
                 )
             self.raise_if_cancelled()
-            stage.open(clock.monotonic())
+            stage.open(self.now())
             self.current = stage
+            self.call_again()
 
     def leave(self, stage: Stage, state: EndState) -> None:
         """End `stage`."""
         with self.lock:
             if stage.state == "running":
-                stage.shut(state, clock.monotonic())
+                stage.shut(state, self.now())
             if self.current is stage:
                 self.current = None
 
-    # ---------------------------------------------------------------- cancel
+    # ---------------------------------------------------------------- what parallel work has more
 
-    def command(self, action: model.Action, reason: str | None, by: str | None) -> str | None:
-        """Do what a viewer asked for; return None if that is under way, else why it cannot be done."""
-        if action != "cancel":
-            return f"{action} is not supported by this operation"
-        if self.state != "running":
-            return f"the operation has ended ({self.state})" if self.state in _ENDS else "the operation has not begun"
-        self.cancel(reason if by is None else f"{reason or 'asked'} (by {by})")
+    def make_stage(self, name: str, weight: float) -> Stage:
+        """Return a new stage of this operation."""
+        return Stage(self, name, weight)
+
+    def pools(self) -> "Mapping[str, Pool]":
+        """Return who works on which stage, where that is more than one."""
+        return {}
+
+    def spans(self) -> "Iterable[Span] | None":
+        """Return which task ran where and when, once the operation has ended; None where there are no tasks."""
         return None
-
-    def cancel(self, reason: str | None = None) -> None:
-        """Ask the operation and its parts to stop: their loops end at the next step and raise `OperationCancelled`."""
-        with self.lock:
-            if self.state in _ENDS:
-                return
-            self._cancel = shorten(reason, MESSAGE_LENGTH) if reason else "asked to stop"
-            self._stop()
-            children = list(self._children or ())
-        for child in children:
-            child.cancel(reason)
-
-    def _stop(self) -> None:
-        if self.current is not None:
-            self.current.stop()
-
-    def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked the operation to stop."""
-        if self._cancel is not None:
-            raise OperationCancelled(f"{self.name} was cancelled: {self._cancel}")
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether someone asked it to stop."""
-        return self._cancel is not None
-
-    def adopt(self, child: "Operation") -> None:
-        """Cancel `child` too when this is cancelled."""
-        with self.lock:
-            if self._children is None:
-                self._children = WeakSet()
-            self._children.add(child)
 
     # ---------------------------------------------------------------- reading it
 
@@ -267,53 +239,75 @@ class Operation:
         with self.lock:
             if self._final is not None:
                 return self._final
-            if self._cancel is not None and self.state == "running":
-                self._stop()  # again: a list may have grown since
-            key = None if self.state in _ENDS else self._seen_by()
-            if self._last is None or key is None or key != self._key:
+            self.call_again()
+            key = None if self.state in ENDS else self._seen_by()
+            if self._last is None or key is None or key != self._key or self._is_old(self._last):
                 snapshot = self._snapshot()
                 # A loop that was collected meanwhile may have ended the operation: that snapshot is the last one.
                 if self._final is not None:
                     return self._final  # type: ignore[unreachable] # so it seems
                 self._key, self._last = key, snapshot
-                if snapshot.state in _ENDS:
+                if snapshot.state in ENDS:
                     self._final = snapshot
-                    self._estimator = None
             return self._last
+
+    def learn(self, prior: Prior) -> None:
+        """Let the estimate rest on what earlier runs of the kind took."""
+        with self.lock:
+            self._prior, self._key = prior, None
+            if self._estimator is not None:
+                self._estimator.prior = prior
+
+    def stage_records(self) -> "tuple[StageRecord, ...]":
+        """Return what the stages tell later runs, once, after the last sample."""
+        estimator, self._estimator = self._estimator, None
+        if self.state != "succeeded":
+            return ()
+        found = (records.of_stage(stage, estimator) for stage in self.stages.values() if stage.state == "succeeded")
+        return tuple(record for record in found if record is not None)
+
+    def _is_old(self, last: Snapshot) -> bool:
+        """Whether the estimate is to be made anew though nothing was counted: that nothing was tells something too."""
+        if last.estimate is None or self.state in ENDS:
+            return False
+        return self.now() - self._sampled >= max(_ANEW_S, _ANEW * last.estimate.p50_s)
 
     def _seen_by(self) -> tuple[object, ...]:
         stages = tuple(stage.key() for stage in self.stages.values())
-        return (self.state, self._message, self._cancel, tuple(dict(self.metrics).items()), stages)
+        return (self.visible_state, self.actions(), self._message, tuple(dict(self.metrics).items()), stages)
 
     def _snapshot(self) -> Snapshot:
         self._seq += 1
         seq = self._seq
-        now = clock.monotonic() if self._ended is None else self._ended
+        state = self.visible_state
+        now = self._sampled = self.now() if self._ended is None else self._ended
         elapsed_s = None if self.state == "pending" else max(0.0, now - self.began)
-        stages = tuple(stage.freeze(self.began, now) for stage in self.stages.values())
+        paused_s = self.stood_s()
+        stages = tuple(stage.freeze(self.began, now, paused=state == "paused") for stage in self.stages.values())
         estimate = None
         if self.state == "running" or self._ended is not None:
             stages, estimate = self._estimated(elapsed_s or 0.0, stages)
         return Snapshot(
             id=self.id,
             name=self.name,
-            state=self.state,
+            state=state,
             seq=seq,
             kind=self._kind or naming.kind(self.name, self._code, self.origin),
             stage=None if self.current is None else self.current.name,
             fraction=model.operation_fraction(self.state, stages),
             message=self._message and shorten(self._message, MESSAGE_LENGTH),
             stages=stages,
-            estimate=estimate,
+            estimate=None if state == "paused" else estimate,
             metrics=dict(list(self.metrics.items())[:MAX_METRICS]),
             error=self._error,
             ended_early=self.ended_early,
             parent=self._parent,
-            actions=("cancel",) if self.state == "running" and self._cancel is None else (),
+            actions=self.actions(),
             notify=self.notify,
             started_at=self._wall,
             elapsed_s=elapsed_s,
-            ended_at=None if self._ended is None or self._wall is None else self._wall + now - self.began,
+            paused_s=paused_s,
+            ended_at=None if self._ended is None or self._wall is None else self._wall + paused_s + now - self.began,
             origin=self.origin,
         )
 
@@ -328,10 +322,10 @@ class Operation:
         if self._estimator is None and self._ended is not None:
             return stages, None  # it was over before anybody looked
         if self._estimator is None:
-            self._estimator = Estimator(weights_given=self._weights_given)
+            self._estimator = Estimator(prior=self._prior, weights_given=self._weights_given)
         estimator = self._estimator
         costs = {name: work for name, stage in self.stages.items() if (work := stage.by_cost()) is not None}
-        estimator.update(elapsed_s, stages, costs=costs)
+        estimator.update(elapsed_s, stages, costs=costs, pools=self.pools())
         rates = estimator.rates()
         rated = tuple(
             stage if rates.get(stage.name) is None else replace(stage, rate=rates[stage.name]) for stage in stages

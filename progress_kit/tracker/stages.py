@@ -24,11 +24,15 @@ T = TypeVar("T")
 class Position(Protocol):
     """Where a loop is, read from outside; see `counting.Loop`."""
 
-    def consumed(self) -> int:
+    def consumed(self) -> Amount:
         """How many items the loop has taken."""
 
-    def done(self) -> int:
+    def done(self) -> Amount:
         """How many of them are done."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may be kept waiting."""
 
     def stop(self) -> None:
         """End the loop at its next step."""
@@ -54,6 +58,10 @@ class Count:
         if not self._loops:
             return self._done
         return max(0, self._done + sum(loop.done() for loop in tuple(self._loops)))
+
+    def expect(self, total: Amount | None) -> None:
+        """Take `total` as it is, instead of what loops promise."""
+        self._total, self.total_given = total, True
 
     @property
     def looping(self) -> bool:
@@ -89,14 +97,20 @@ class Count:
     def by_cost(self) -> "Work | None":
         """Return what is done by cost; None where costs are unknown or not those of the whole."""
         costs = self._costs
-        if costs is None or len(self._loops) != 1 or self._costs_from:
+        if costs is None or len(self._loops) > 1 or self._costs_from:
             return None
         return costs.work(self.read())
 
-    def stop_loops(self) -> None:
-        """Make the loops that count here end at their next step."""
+    def stop_loops(self, *, to_wait: bool) -> None:
+        """Make the loops that count here end at their next step; `to_wait`: only those that may be kept waiting."""
         for loop in tuple(self._loops):
-            loop.stop()
+            if loop.waits or not to_wait:
+                loop.stop()
+
+    @property
+    def waiting(self) -> tuple[bool, ...]:
+        """Of each loop that counts here, whether it may be kept waiting."""
+        return tuple([loop.waits for loop in tuple(self._loops)])
 
     def settle(self) -> None:
         """At the end: more done than there should be means that the total was wrong."""
@@ -153,10 +167,10 @@ class Stage(Count):
     def advance(self, n: Real = 1, total: Real | None = None) -> None:
         """Count `n` more as done (a negative number takes back); `total` sets the total along with it.
 
-        This is also where a cancelled operation raises `OperationCancelled`.
+        This is also where a paused operation waits, and a cancelled one raises `OperationCancelled`.
         """
         if self._stop:
-            self._refuse()
+            self._look_up()
         if n != 1:
             n = self._step(n)
         self._done += n
@@ -168,14 +182,16 @@ class Stage(Count):
         values.amount(self._done + step, f"what is done of stage {self.name!r}")
         return step
 
-    def _refuse(self) -> None:
-        self.operation.raise_if_cancelled()
+    def _look_up(self) -> None:
+        self.operation.check()
         if self.state == "pending":
             raise StageOrderError(
                 f"stage {self.name!r} has not begun; enter it with `with tracker.stage({self.name!r}):`"
             )
         if self.state != "running":
             raise OperationEndedError(f"stage {self.name!r} has ended ({self.state}); an end is final")
+        with self.operation.lock:
+            self._stop = self.operation.called
 
     @property
     def done(self) -> Amount:
@@ -185,7 +201,7 @@ class Stage(Count):
     @done.setter
     def done(self, value: Real) -> None:
         if self._stop:
-            self._refuse()
+            self._look_up()
         done = values.amount(value, f"what is done of stage {self.name!r}")
         self._done = done - sum(loop.done() for loop in tuple(self._loops))
 
@@ -196,8 +212,8 @@ class Stage(Count):
 
     @total.setter
     def total(self, value: Real | None) -> None:
-        if self.state not in {"pending", "running", "paused"}:
-            self._refuse()
+        if self.state not in {"pending", "running"}:
+            self._look_up()
         self._total = values.total(value, self.read(), f"the total of stage {self.name!r}")
         self.total_given = self._total is not None
 
@@ -224,9 +240,17 @@ class Stage(Count):
         """Ask the operation to stop."""
         self.operation.cancel(reason)
 
+    def pause(self) -> None:
+        """Ask the operation to wait at its next step, until `resume`."""
+        self.operation.pause()
+
+    def resume(self) -> None:
+        """Let the operation go on."""
+        self.operation.resume()
+
     def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked the operation to stop."""
-        self.operation.raise_if_cancelled()
+        """Raise `OperationCancelled` if someone asked the operation to stop; wait here while it is paused."""
+        self.operation.check()
 
     def track(
         self,
@@ -269,12 +293,20 @@ class Stage(Count):
         if self.began is not None:
             self.ended = now
 
-    def stop(self) -> None:
-        """Let the next step of whatever counts here find out that the operation is cancelled."""
+    def stop(self, *, to_wait: bool) -> None:
+        """Let the next step of whatever counts here find out that the operation is cancelled or, `to_wait`, paused."""
         if self.state == "running":
             self._stop = True
         for count in (self, *tuple(self._nested.values())):
-            count.stop_loops()
+            count.stop_loops(to_wait=to_wait)
+
+    @property
+    def pausable(self) -> bool | None:
+        """Whether something that counts here would wait; None where nothing has counted yet."""
+        loops = [waits for count in (self, *tuple(self._nested.values())) for waits in count.waiting]
+        if loops:
+            return any(loops)
+        return self.operation.waits if self._done else None
 
     def __enter__(self) -> Self:
         self.operation.enter(self)
@@ -331,12 +363,12 @@ class Stage(Count):
         nested = tuple(count.key() for count in tuple(self._nested.values()))
         return (*super().key(), self.state, self._message, nested)
 
-    def freeze(self, began: float, now: float) -> model.Stage:
-        """Return the stage as a frozen value; the operation began at `began`."""
+    def freeze(self, began: float, now: float, *, paused: bool) -> model.Stage:
+        """Return the stage as a frozen value; the operation began at `began`, and is perhaps `paused`."""
         ended = now if self.ended is None else self.ended
         return model.Stage(
             name=self.name,
-            state=self.state,
+            state="paused" if paused and self.state == "running" else self.state,
             weight=self.weight,
             done=self.read(),
             total=self._total,

@@ -61,8 +61,8 @@ class ProgressTracker:
 
     @property
     def state(self) -> OperationState:
-        """``pending`` before the block, ``running`` in it, and then how it ended."""
-        return self.operation.state
+        """``pending`` before the block, ``running`` in it (``paused`` while it waits), and then how it ended."""
+        return self.operation.visible_state
 
     def snapshot(self) -> Snapshot:
         """Return the whole state at this moment, frozen."""
@@ -87,8 +87,11 @@ class ProgressTracker:
         return self.operation.stage(name).describe(total=total, unit=unit)
 
     def advance(self, n: Real = 1, total: Real | None = None) -> None:
-        """Count in the stage that is running; where none is, there is nothing to count. Raises `OperationCancelled`."""
-        self.operation.raise_if_cancelled()
+        """Count in the stage that is running; where none is, there is nothing to count.
+
+        Waits while the operation is paused, and raises `OperationCancelled`.
+        """
+        self.operation.check()
         stage = self.operation.current
         if stage is not None:
             stage.advance(n, total)
@@ -97,9 +100,21 @@ class ProgressTracker:
         """Ask the operation to stop; it does so where it counts or asks next. Once it has ended nothing happens."""
         self.operation.cancel(reason)
 
+    def pause(self) -> None:
+        """Ask the operation and its parts to wait where they count or ask next, until `resume`.
+
+        Tracked loops wait before their next item; code that runs on an event loop waits in ``async for`` only. The
+        pause counts neither as time elapsed nor for the time left.
+        """
+        self.operation.pause()
+
+    def resume(self) -> None:
+        """Let the operation go on, and whatever was paused along with it."""
+        self.operation.resume()
+
     def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked the operation to stop."""
-        self.operation.raise_if_cancelled()
+        """Raise `OperationCancelled` if someone asked the operation to stop; wait here while it is paused."""
+        self.operation.check()
 
     @property
     def alive(self) -> bool:

@@ -35,3 +35,35 @@ def test_a_number_that_is_none_is_explained(value: str) -> None:
     read = settings.read({"PROGRESS_KIT": "off", "PROGRESS_KIT_SAMPLE_RATE_HZ": value})
     assert read.problems == (f"PROGRESS_KIT_SAMPLE_RATE_HZ={value!r} is not a number from 0.1 to 50; 10 is used",)
     assert (read.enabled, read.sample_rate_hz) == (False, 10)
+
+
+@pytest.mark.parametrize("value, labextension", [("on", True), ("off", False), ("0", False)])
+def test_the_server_says_what_its_pages_have(value: str, labextension: bool) -> None:  # noqa: FBT001
+    """Without a word of it they have not got the labextension."""
+    assert settings.read({"PROGRESS_KIT_LABEXTENSION": value}).labextension is labextension
+    assert not settings.read({}).labextension
+
+
+def test_the_widget_can_be_wanted_or_not() -> None:
+    """What is neither is explained, and means that it depends on the page."""
+    assert settings.read({"PROGRESS_KIT_WIDGET": "Off"}).widget == "off"
+    assert settings.read({}).widget == "auto"
+    read = settings.read({"PROGRESS_KIT_WIDGET": "maybe"})
+    assert (read.widget, read.problems) == (
+        "auto",
+        ("PROGRESS_KIT_WIDGET='maybe' is not one of auto, on, off; auto is used",),
+    )
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [("full", "full"), ("anonymous", "anonymous"), (" OFF ", "off"), ("annonymous", "off"), ("", "off")],
+)
+def test_how_much_is_kept(value: str, expected: str) -> None:
+    """A word that is none of the three is explained, and keeps nothing: its writer wanted less than everything."""
+    read = settings.read({"PROGRESS_KIT_HISTORY": value})
+    assert read.history == expected
+    wrong = value.strip().lower() != expected
+    assert read.problems == (
+        (f"PROGRESS_KIT_HISTORY={value!r} is none of full, anonymous, off; off is used",) if wrong else ()
+    )

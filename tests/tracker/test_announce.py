@@ -55,7 +55,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, publisher: RecordingPublisher) -> Sc
     monkeypatch.setattr(publisher, "hub_id", "h_test", raising=False)
     monkeypatch.setattr(announce._state, "outlet", None)
     monkeypatch.setattr(real, "get", lambda: publisher)
-    monkeypatch.setattr(display, "open_sink", lambda: screen)
+    monkeypatch.setattr(display, "open_sink", lambda _command: screen)
     monkeypatch.setattr(display, "origin", lambda: Origin(cell_id="c1"))
     return screen
 

@@ -10,7 +10,7 @@ from progress_kit.testing import RecordingPublisher
 HTML = "<img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize("total", [-1, math.nan, -math.inf, "ten", object()], ids=repr)
+@pytest.mark.parametrize("total", [-1, math.nan, -math.inf, "ten", pytest.param(object(), id="object")], ids=repr)
 def test_a_total_that_cannot_be_meant(total: Any) -> None:
     """A negative, NaN or non-number total is refused where it is given, before the loop; the message names it."""
     with pytest.raises(pk.InvalidValueError, match="total"):

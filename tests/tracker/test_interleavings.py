@@ -4,6 +4,7 @@ import math
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -12,6 +13,7 @@ import progress_kit as pk
 from progress_kit import protocol
 from progress_kit.model import Snapshot, may_follow
 from progress_kit.testing import FakeClock, RecordingPublisher
+from progress_kit.tracker.hold import Hold
 from progress_kit.tracker.iterables import Track
 
 NAMES = ["a", "b", "c"]
@@ -27,16 +29,20 @@ class Operations(RuleBasedStateMachine):
         self.publisher = RecordingPublisher().__enter__()
         self.tracker = pk.ProgressTracker("Work", stages={"a": 1, "b": 8, "c": 0.5})
         self.loops: list[Any] = []
+        self.then: Any = self.tracker.resume
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(Hold, "wait", lambda _hold: self.stand())
         self.last: Snapshot | None = None
         self.done_was_set = False
 
     def teardown(self) -> None:
         """Leave nothing behind for the next run."""
+        self.patch.undo()
         self.loops.clear()
-        if self.tracker.state == "running":
+        if self.tracker.state in {"running", "paused"}:
             self.tracker.__exit__(None, None, None)
         self.check()
-        assert self.tracker.state != "running"
+        assert self.tracker.state not in {"running", "paused"}
         self.publisher.__exit__(None, None, None)
         self.clock.__exit__(None, None, None)
 
@@ -106,6 +112,23 @@ class Operations(RuleBasedStateMachine):
     def cancel(self) -> None:
         self.tracker.cancel()
 
+    def stand(self) -> None:
+        """What happens where a pause is met: time passes, and then somebody ends it."""
+        self.check()
+        assert self.tracker.state == "paused"
+        self.clock.advance(100)
+        self.check()
+        self.then()
+
+    @rule(cancel=st.booleans())
+    def pause(self, cancel: bool) -> None:  # noqa: FBT001 - private
+        self.then = self.tracker.cancel if cancel else self.tracker.resume
+        self.tracker.pause()
+
+    @rule()
+    def resume(self) -> None:
+        self.tracker.resume()
+
     @rule(error=st.sampled_from([None, ValueError("bad"), KeyboardInterrupt(), GeneratorExit()]))
     def end(self, error: BaseException | None) -> None:
         self.tracker.__exit__(None, error, None)
@@ -118,9 +141,12 @@ class Operations(RuleBasedStateMachine):
         assert snapshot.fraction is None or 0 <= snapshot.fraction <= 1
         if snapshot.state == "succeeded":
             assert snapshot.fraction == 1
-            assert all(stage.state not in {"pending", "running"} for stage in snapshot.stages)
-        if snapshot.state not in {"pending", "running"}:
+            assert all(stage.state not in {"pending", "running", "paused"} for stage in snapshot.stages)
+        if snapshot.state == "paused":
+            assert snapshot.estimate is None
             assert all(stage.state != "running" for stage in snapshot.stages)
+        elif snapshot.state not in {"pending", "running"}:
+            assert all(stage.state not in {"running", "paused"} for stage in snapshot.stages)
             assert (snapshot.stage, snapshot.actions, snapshot.estimate) == (None, (), None)
         for stage in snapshot.stages:
             assert 0 <= stage.done < math.inf
@@ -135,10 +161,11 @@ class Operations(RuleBasedStateMachine):
         assert snapshot == last or snapshot.seq > last.seq
         assert may_follow(last.state, snapshot.state)
         assert (snapshot.elapsed_s or 0) >= (last.elapsed_s or 0)
+        assert snapshot.paused_s >= last.paused_s
         for before, after in zip(last.stages, snapshot.stages, strict=True):
             assert may_follow(before.state, after.state)
             assert self.done_was_set or after.done >= before.done
-        if last.state not in {"pending", "running"}:
+        if last.state not in {"pending", "running", "paused"}:
             assert snapshot is last
 
 
