@@ -4,16 +4,17 @@ import logging
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server import version_info
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from traitlets import Dict, Float, Int, List, TraitError, Unicode, default, validate
+from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, default, validate
 
 from progress_kit.protocol import Limits
+from progress_kit.protocol.messages import HistoryMode
 from progress_kit.store import Retention
 from progress_kit_jupyter._version import __version__
 from progress_kit_jupyter.auth import LOCAL, Guard, is_stock
@@ -22,6 +23,7 @@ from progress_kit_jupyter.connection_file import ConnectionFileOwner, describe
 from progress_kit_jupyter.driver import HubDriver
 from progress_kit_jupyter.identity import HubLock, hub_id_of, signing_key
 from progress_kit_jupyter.kernels import Deaths, KernelWatch
+from progress_kit_jupyter.pages import tell_kernels, tell_no_more
 from progress_kit_jupyter.progress import ROUTES
 
 log: Final = logging.getLogger("progress_kit")
@@ -74,6 +76,18 @@ class ProgressKit(ExtensionApp):
     ).tag(config=True)
     history_operations = Int(10_000, min=1, help="How many operations of each owner are kept.").tag(config=True)
     history_days = Float(30.0, min=0.0, help="How many days an operation is kept.").tag(config=True)
+
+    history = Enum(
+        get_args(HistoryMode),
+        "full",
+        help="""What is kept of operations: "full", "anonymous" or "off".
+
+        "anonymous": how long they and their stages took, and what they cost, without names, paths, messages, metrics,
+        tasks and hosts. Kind and stages are kept as hashes under a key of this user, so that estimates still learn from
+        earlier runs. "off": nothing, neither on disk nor for estimates; what has ended leaves with the server. Whoever
+        publishes may ask for less by PROGRESS_KIT_HISTORY. What was kept before stays until it is deleted or too old.
+        """,
+    ).tag(config=True)
 
     cells_after_s = Float(
         None,
@@ -141,6 +155,7 @@ class ProgressKit(ExtensionApp):
             msgspec.convert(self.limits, Limits, strict=False),
             Path(self.history_file),
             Retention(self.history_operations, self.history_days),
+            mode=self.history,
         )
         secret = secrets.token_urlsafe(32)
         guard = Guard(driver.authority, secret, self.owner, self.allow_origins)
@@ -149,6 +164,7 @@ class ProgressKit(ExtensionApp):
             file.write(describe(serverapp, hub_id, secret))
         except OSError as error:
             log.warning("Kernels cannot find the hub, its connection file was not written: %s", error)
+        tell_kernels()
         cells = CellObserver(serverapp, driver, self.owner, self.cells_after_s)
         kernels = KernelWatch(serverapp, Deaths(driver), cells)
         self.running = Running(driver, guard, file, lock, kernels, cells)
@@ -164,6 +180,7 @@ class ProgressKit(ExtensionApp):
         driver, _, file, lock, kernels, cells = self.running
         self.running = None
         file.remove()
+        tell_no_more()
         kernels.stop()
         cells.stop()
         await driver.stop()

@@ -6,7 +6,7 @@ from others, and what it cannot read in time is lost to it alone.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from jupyter_client.session import Session
@@ -20,9 +20,6 @@ from progress_kit.protocol.messages import Command, Execution
 from progress_kit_jupyter.driver import HubDriver
 from progress_kit_jupyter.inside import InsidePublisher
 from progress_kit_jupyter.kernels import KernelListener
-
-if TYPE_CHECKING:
-    from progress_kit.model import Prior
 
 log: Final = logging.getLogger("progress_kit")
 
@@ -143,10 +140,7 @@ class CellObserver(KernelListener):
         for cell in self._cells.due(self._driver.now()):
             if cell.notebook is None:
                 cell.notebook = await self._notebook(cell.kernel_id)
-            prior: Prior | None = None
-            if cell.kind is not None:
-                prior = await asyncio.wrap_future(self._driver.store.prior(self._owner, cell.kind))
-            begun = self._cells.begin(cell, prior, self._driver.now())
+            begun = self._cells.begin(cell, self._driver.now())
             if begun is not None:
                 self._publisher.say([begun])
         self._publisher.say(self._cells.refresh(self._driver.now()))

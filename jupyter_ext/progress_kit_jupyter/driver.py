@@ -1,6 +1,8 @@
 """Carries events into the hub and its outputs out of it: sockets, the clock and the store meet here."""
 
 import asyncio
+import hashlib
+import hmac
 import logging
 import secrets
 from asyncio import AbstractEventLoop, Future, TimerHandle
@@ -19,6 +21,7 @@ from progress_kit.hub import (
     Event,
     Executed,
     KeepInbox,
+    Keeping,
     KeepRecord,
     KernelDied,
     LoadPrior,
@@ -36,8 +39,9 @@ from progress_kit.hub import (
     TokenAuthority,
     Writable,
 )
-from progress_kit.model import Prior, StoredOperation, Via
+from progress_kit.model import Prior, Pseudonyms, StoredOperation, Via
 from progress_kit.protocol import Limits, decode_snapshot
+from progress_kit.protocol.messages import HistoryMode
 from progress_kit.protocol.rest import StoreState
 from progress_kit.store import Record, Retention, Store
 
@@ -60,8 +64,19 @@ class Socket(Protocol):
 class HubDriver:
     """One living hub. Everything but the store's callbacks runs on the event loop in which it was made."""
 
-    def __init__(self, hub_id: str, key: bytes, limits: Limits, history: Path, retention: Retention) -> None:
+    def __init__(  # noqa: PLR0913 - the settings that reach the hub
+        self,
+        hub_id: str,
+        key: bytes,
+        limits: Limits,
+        history: Path,
+        retention: Retention,
+        *,
+        mode: HistoryMode = "full",
+    ) -> None:
         """Open the store and take in what it has; never fails because of the store."""
+        # A key of its own: what it makes lies in the history, which others may be given to read.
+        names = Pseudonyms(hmac.digest(key, b"pseudonyms of the history", hashlib.sha256))
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._sockets: dict[int, Socket] = {}
         self._in_flight: dict[int, int] = {}
@@ -71,11 +86,15 @@ class HubDriver:
         self.on_execution: Callable[[str, Execution], None] | None = None
         """Is told which cells the pages of an owner have sent to kernels."""
         self._started = clock.monotonic()
-        self.store = Store(history, hub_id, self._on_stored, self._on_status, retention)
+        self.store = Store(history, hub_id, self._on_stored, self._on_status, retention, names=names)
         rows = self.store.start()
         self.authority = TokenAuthority(key, self.store.revoked())
         self.manager = ProgressConnectionManager(
-            hub_id=hub_id, authority=self.authority, limits=limits, epoch=f"e_{secrets.token_hex(8)}"
+            hub_id=hub_id,
+            authority=self.authority,
+            limits=limits,
+            epoch=f"e_{secrets.token_hex(8)}",
+            keeping=Keeping(mode, names),
         )
         self._handle(StoreStatus(*self.store.status))
         self._handle(Restored([row for row in rows if _is_readable(row)], self.store.inbox()))
@@ -143,10 +162,10 @@ class HubDriver:
                         socket.close(code, reason)
                 case Persist(row):
                     self.store.persist(row)
-                case KeepRecord(owner, operation, spans, estimates):
-                    self.store.record(owner, operation, Record(spans, estimates))
-                case LoadPrior(owner, kind):
-                    self._load_prior(owner, kind)
+                case KeepRecord(owner, operation, spans, estimates, stages):
+                    self.store.record(owner, operation, Record(spans, estimates, stages))
+                case LoadPrior(owner, kind, stages):
+                    self._load_prior(owner, kind, stages)
                 case Executed(owner, message):
                     if self.on_execution is not None:
                         self.on_execution(owner, message)
@@ -154,12 +173,12 @@ class HubDriver:
                     self.store.keep_inbox(owner, items)
         self._schedule()
 
-    def _load_prior(self, owner: str, kind: str) -> None:
+    def _load_prior(self, owner: str, kind: str, stages: tuple[str, ...]) -> None:
         def loaded(answer: "Future[Prior | None]") -> None:
             failed = answer.cancelled() or answer.exception() is not None
             self._handle(PriorLoaded(owner, kind, None if failed else answer.result()))
 
-        asyncio.wrap_future(self.store.prior(owner, kind), loop=self._loop).add_done_callback(loaded)
+        asyncio.wrap_future(self.store.prior(owner, kind, stages), loop=self._loop).add_done_callback(loaded)
 
     def _handle(self, event: Event) -> None:
         if not self._stopped:

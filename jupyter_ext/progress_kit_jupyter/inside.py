@@ -23,7 +23,9 @@ class InsidePublisher:
         self._driver = driver
         self._owner = owner
         self._perform = perform
-        self._session = PublisherSession(f"server_{secrets.token_hex(12)}", client="progress-kit-server/1")
+        self._session = PublisherSession(
+            f"server_{secrets.token_hex(12)}", client="progress-kit-server/1", estimates=False
+        )
         self._conn: int | None = None
         self._loop = asyncio.get_running_loop()
 

@@ -85,8 +85,10 @@ async def kinds(driver: HubDriver, claims: Claims) -> KindsResponse:
 
 
 async def prior(driver: HubDriver, claims: Claims, kind: str) -> Prior | None:
-    """Return how long the runs of a kind take; None where none has succeeded yet."""
+    """Return how long the runs of a kind take; None where none has succeeded yet, or the history is off."""
     _check_whole(claims)
+    if driver.manager.keeping.mode == "off":
+        return None
     return await asyncio.wrap_future(driver.store.prior(claims.sub, kind))
 
 

@@ -1,5 +1,7 @@
 """The Python subscriber: what the hub knows, asked from any process of this user."""
 
 from progress_kit.client.client import cancel, get, operations
+from progress_kit.client.forecast import forecast
+from progress_kit.client.history import prior
 
-__all__ = ["cancel", "get", "operations"]
+__all__ = ["cancel", "forecast", "get", "operations", "prior"]

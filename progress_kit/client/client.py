@@ -96,16 +96,23 @@ class _Talk:
                 raise HubRefusedError(problem.code, f"the hub at {self._url} refused: {problem.message}")
 
 
-def _ask(wanted: Filter, scopes: tuple[Scope, ...], question: Callable[[_Talk], T]) -> T:
-    """Ask the best hub that can be reached."""
+def first_answer(ask: Callable[[Target, float], T]) -> T:
+    """Return the answer of the best hub that can be reached; `ask` takes it and the seconds that it may take.
+
+    Raises `HubNotFoundError`, and what `ask` raises; after `HubUnreachableError` the next best is asked.
+    """
     now = settings.read()
     found = candidates(now) or [discover(now)]  # discover says what to do where there is none
     for target in found[:-1]:
         try:
-            return _ask_one(target, wanted, scopes, question, now.connect_timeout_s)
+            return ask(target, now.connect_timeout_s)
         except HubUnreachableError:
             continue  # a file that a dead server left, and whose process id lives on as another process
-    return _ask_one(found[-1], wanted, scopes, question, now.connect_timeout_s)
+    return ask(found[-1], now.connect_timeout_s)
+
+
+def _ask(wanted: Filter, scopes: tuple[Scope, ...], question: Callable[[_Talk], T]) -> T:
+    return first_answer(lambda target, timeout_s: _ask_one(target, wanted, scopes, question, timeout_s))
 
 
 def _ask_one(

@@ -22,6 +22,7 @@ from progress_kit.hub.events import (
     Tick,
     Writable,
 )
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.manager import ProgressConnectionManager
 from progress_kit.hub.tokens import Claims, ConnectionSecret, Login, TokenAuthority
 
@@ -35,6 +36,7 @@ __all__ = [
     "Executed",
     "KeepInbox",
     "KeepRecord",
+    "Keeping",
     "KernelDied",
     "LoadPrior",
     "Login",

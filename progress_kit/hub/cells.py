@@ -15,11 +15,9 @@ from progress_kit.hub.events import Now
 from progress_kit.model import (
     MESSAGE_LENGTH,
     NAME_LENGTH,
-    Estimate,
     Failure,
     OperationState,
     Origin,
-    Prior,
     Snapshot,
     Stage,
     StageState,
@@ -51,7 +49,6 @@ class Cell(Struct, eq=False):
     error_at: float = 0.0
     is_operation: bool = False
     suppressed: bool = False
-    prior: Prior | None = None
     seq: int = 0
     told: float = 0.0
 
@@ -160,11 +157,11 @@ class Cells:
             and now.monotonic - cell.started.monotonic >= cell.after_s
         ]
 
-    def begin(self, cell: Cell, prior: Prior | None, now: Now) -> Snapshot | None:
-        """Make a cell an operation, whose kind usually takes what `prior` says; None if it has ended meanwhile."""
+    def begin(self, cell: Cell, now: Now) -> Snapshot | None:
+        """Make a cell an operation; None if it has ended meanwhile."""
         if self._cells.get((cell.kernel_id, cell.request)) is not cell or cell.suppressed or cell.is_operation:
             return None
-        cell.is_operation, cell.prior = True, prior
+        cell.is_operation = True
         return _snapshot(cell, "running", now)
 
     def refresh(self, now: Now) -> Iterator[Snapshot]:
@@ -212,7 +209,6 @@ def _snapshot(cell: Cell, state: OperationState, now: Now) -> Snapshot:
         stage="main" if running else None,
         fraction=operation_fraction(state, stages),
         stages=stages,
-        estimate=remaining(cell.prior, elapsed_s) if running else None,
         error=cell.error if state == "failed" else None,
         actions=("cancel",) if running else (),
         started_at=cell.started.wall,
@@ -220,11 +216,3 @@ def _snapshot(cell: Cell, state: OperationState, now: Now) -> Snapshot:
         ended_at=None if running else cell.started.wall + elapsed_s,
         origin=Origin(kernel_id=cell.kernel_id, notebook=cell.notebook, cell_id=cell.cell_id),
     )
-
-
-def remaining(prior: Prior | None, elapsed_s: float) -> Estimate | None:
-    """Return how long a run goes on by what earlier ones took; None where it has outlasted their median."""
-    if prior is None or prior.total_s[1] <= elapsed_s:
-        return None
-    p10_s, p50_s, p90_s = (max(0.0, total - elapsed_s) for total in prior.total_s)
-    return Estimate(p10_s=p10_s, p50_s=p50_s, p90_s=p90_s, basis=("history",))

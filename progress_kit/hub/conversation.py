@@ -5,6 +5,7 @@ from typing import Final
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.events import Executed, Now
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Peer, Session, Subscription, may_see
@@ -29,6 +30,7 @@ from progress_kit.protocol.messages import (
     Pong,
     Presence,
     Publish,
+    PublisherInfo,
     Read,
     Refresh,
     Subscribe,
@@ -56,6 +58,7 @@ class Conversation:
         commands: Commands,
         notices: Notices,
         records: Records,
+        keeping: Keeping,
     ) -> None:
         self._epoch = epoch
         self._limits = limits
@@ -66,6 +69,7 @@ class Conversation:
         self._commands = commands
         self._notices = notices
         self._records = records
+        self._keeping = keeping
 
     def receive(self, peer: Peer, frame: str | bytes, now: Now) -> None:
         """Take in one frame of one connection."""
@@ -106,7 +110,7 @@ class Conversation:
             return
         peer.claims = claims
         if hello.publisher is not None:
-            self._begin_session(peer, claims.sub, hello.publisher.session, now)
+            self._begin_session(peer, claims.sub, hello.publisher, now)
         numbers = {name: float(getattr(self._limits, name)) for name in Limits.__struct_fields__}
         welcome = Welcome(
             epoch=self._epoch,
@@ -124,11 +128,12 @@ class Conversation:
         if peer.session is not None:
             self._acknowledge_all(peer.session, now)
 
-    def _begin_session(self, peer: Peer, owner: str, session_id: str, now: Now) -> None:
-        session = self._publications.session(owner, session_id, now)
+    def _begin_session(self, peer: Peer, owner: str, publisher: PublisherInfo, now: Now) -> None:
+        session = self._publications.session(owner, publisher.session, now)
         if session.conn is not None:
             self._outbox.close(self._outbox.peers[session.conn], 4409, "session taken over by a newer connection")
         session.conn, session.via = peer.conn, peer.via
+        session.estimates, session.history = publisher.estimates, self._keeping.both(publisher.history)
         peer.session = session
         self._publications.renew(session, now)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from progress_kit.model import Prior, StoredOperation, Via
-from progress_kit.protocol.messages import Execution, InboxItem, Span
+from progress_kit.protocol.messages import Execution, InboxItem, Span, StageRecord
 from progress_kit.protocol.rest import EstimateSample, StoreState
 
 
@@ -123,13 +123,18 @@ class KeepRecord(Struct, frozen=True):
     operation: str
     spans: tuple[Span, ...] = ()
     estimates: tuple[EstimateSample, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
 
 
 class LoadPrior(Struct, frozen=True):
-    """Find out what earlier runs of a kind took; answer with `PriorLoaded`."""
+    """Find out what earlier runs of a kind took; answer with `PriorLoaded`.
+
+    `stages` are the names by which the answer calls stages that are kept under pseudonyms.
+    """
 
     owner: str
     kind: str
+    stages: tuple[str, ...] = ()
 
 
 class Executed(Struct, frozen=True):

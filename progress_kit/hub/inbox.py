@@ -8,7 +8,7 @@ import msgspec
 from progress_kit.hub.registry import Entry
 from progress_kit.model import TASK_ERROR_LENGTH, shorten
 from progress_kit.protocol.limits import INBOX_ITEMS, INBOX_SENT
-from progress_kit.protocol.messages import Inbox, InboxItem
+from progress_kit.protocol.messages import HistoryMode, Inbox, InboxItem
 
 
 class OwnersInbox:
@@ -17,19 +17,24 @@ class OwnersInbox:
     def __init__(self) -> None:
         self.revision = 0
         self._items: dict[str, InboxItem] = {}
+        self._modes: dict[str, HistoryMode] = {}
 
     def __iter__(self) -> Iterator[InboxItem]:
         """Yield all items, oldest first."""
         return iter(self._items.values())
 
-    def add(self, item: InboxItem) -> bool:
+    def add(self, item: InboxItem, mode: HistoryMode) -> bool:
         """Add the newest item; return False, and change nothing, if it is there already."""
         if item.id in self._items:
             return False
-        self._items[item.id] = item
+        self._items[item.id], self._modes[item.id] = item, mode
         if len(self._items) > INBOX_ITEMS:
-            del self._items[next(iter(self._items))]
+            self.forget([next(iter(self._items))])
         return True
+
+    def mode(self, item: InboxItem) -> HistoryMode:
+        """Return how much the store is given of an item."""
+        return self._modes.get(item.id, "off")
 
     def mark_read(self, ids: Iterable[str] | None) -> list[InboxItem]:
         """Mark these items as read (None: all); return those that were not. Unknown ids are passed over."""
@@ -44,6 +49,7 @@ class OwnersInbox:
         before = len(self._items)
         for name in list(self._items) if ids is None else ids:
             self._items.pop(name, None)
+            self._modes.pop(name, None)
         return len(self._items) < before
 
     def message(self) -> Inbox:
@@ -52,10 +58,11 @@ class OwnersInbox:
         return Inbox(unread=sum(not item.read for item in self), items=newest)
 
 
-def item_of(entry: Entry) -> InboxItem:
+def item_of(entry: Entry, *, announced: bool) -> InboxItem:
     """Return the item for an operation that has ended; its id is the operation's.
 
-    A cancelled operation is born read: whoever asked for that (only its owner can) or wrote the code that does it
+    One whose own policy says that its end is not `announced` is born read: whoever wrote it wants nobody's attention. A
+    cancelled operation is born read: whoever asked for that (only its owner can) or wrote the code that does it
     knows, and where something went wrong, what failed is an item of its own. What failed or succeeded is news.
     """
     snapshot = entry.snapshot
@@ -65,7 +72,7 @@ def item_of(entry: Entry) -> InboxItem:
         operation=snapshot.id,
         state=snapshot.state,
         at=entry.hub.changed_at,
-        read=snapshot.state == "cancelled",
+        read=snapshot.state == "cancelled" or not announced,
         name=snapshot.name,
         elapsed_s=snapshot.elapsed_s,
         error=None

@@ -64,6 +64,8 @@ class Deaths:
 
 def lost(snapshot: Snapshot, silent_s: float, ended_at: float) -> Snapshot:
     """Return how an operation ends whose kernel died `silent_s` seconds after this was said of it."""
+    if snapshot.state == "paused":
+        silent_s = 0.0  # the clock of what is paused stands still
     elapsed_s = None if snapshot.elapsed_s is None else snapshot.elapsed_s + silent_s
     return msgspec.structs.replace(
         snapshot,

@@ -14,6 +14,7 @@ from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.conversation import Conversation
 from progress_kit.hub.delivery import Delivery, next_piece
+from progress_kit.hub.estimates import Estimates
 from progress_kit.hub.events import (
     Connected,
     Disconnected,
@@ -30,6 +31,7 @@ from progress_kit.hub.events import (
     Tick,
     Writable,
 )
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.kernels import Deaths
 from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
@@ -38,8 +40,8 @@ from progress_kit.hub.publications import Publications
 from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Entry, Registry
 from progress_kit.hub.tokens import LEEWAY_S, Claims, TokenAuthority
-from progress_kit.model import Action
-from progress_kit.protocol import Limits, decode_snapshot
+from progress_kit.model import Action, Prior
+from progress_kit.protocol import Limits, decode_snapshot, encode
 from progress_kit.protocol.limits import HELLO_TIMEOUT_S, STATE_BYTES
 from progress_kit.protocol.messages import (
     Ack,
@@ -60,19 +62,29 @@ TICK_S: Final = 1.0
 class ProgressConnectionManager:
     """The hub of one server. `epoch` names this life of it and must never have been used before."""
 
-    def __init__(self, *, hub_id: str, authority: TokenAuthority, epoch: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        hub_id: str,
+        authority: TokenAuthority,
+        epoch: str,
+        limits: Limits | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
         self.hub_id = hub_id
         self.epoch = epoch
         self.limits = limits or Limits()
+        self.keeping = keeping or Keeping()
         self._authority = authority
         self._registry = Registry()
-        self._publications = Publications(hub_id, self._registry, self.limits)
+        self._estimates = Estimates()
+        self._publications = Publications(hub_id, self._registry, self.limits, self._estimates, self.keeping)
         self._delivery = Delivery(self._registry, STATE_BYTES)
         self._commands = Commands()
         self._deaths = Deaths(self._registry, self._publications)
         self._outbox = Outbox()
-        self._notices = Notices(epoch, self._outbox)
-        self._records = Records(self._registry, self._outbox)
+        self._notices = Notices(epoch, self._outbox, self.keeping)
+        self._records = Records(self._registry, self._outbox, self.keeping)
         self._conversation = Conversation(
             epoch,
             self.limits,
@@ -83,6 +95,7 @@ class ProgressConnectionManager:
             self._commands,
             self._notices,
             self._records,
+            self.keeping,
         )
         self._store_ok = True
         self._due: float | None = None
@@ -131,10 +144,15 @@ class ProgressConnectionManager:
                 self._deaths.died(kernel_id, now)
             case PriorLoaded(owner, kind, prior):
                 self._records.priors.loaded(owner, kind, prior, now)
+                if prior is not None:
+                    self._learn(owner, kind, prior)
         for entry, old in self._deaths.bury(now):
             self._persist(entry, old, now)
         ended = self._registry.take_ended()
         self._records.ended(ended)
+        for entry in ended:
+            if entry.history == "off":
+                self._settle(entry, now)
         # First, so that no end is stored, and hence acknowledged, whose item is not kept.
         kept = self._notices.ended(ended, now)
         self._notices.advance(now)
@@ -194,7 +212,7 @@ class ProgressConnectionManager:
     def forget_history(self, claims: Claims, kind: str | None, now: Now) -> list[Output]:
         """Do the same for all of the user's that have ended, or for those of one kind."""
         mine = (entry for entry in self._registry.entries() if entry.terminal and may_see(claims, entry))
-        gone = [entry for entry in mine if kind in {None, entry.snapshot.kind}]
+        gone = [entry for entry in mine if kind is None or self.keeping.same_kind(kind, entry.snapshot.kind)]
         # Of those of one kind that are no longer live only the store knows the kind: their items go at the next start.
         self._notices.forget(claims.sub, None if kind is None else [entry.id for entry in gone])
         return self._forget(gone, now)
@@ -275,20 +293,34 @@ class ProgressConnectionManager:
             if all(each.answered and each.revision == revision for each in peer.subscriptions.values()):
                 self._outbox.send(peer.conn, Bookmark(epoch=self.epoch, revision=revision, now=now.wall), now)
 
+    def _learn(self, owner: str, kind: str, prior: Prior) -> None:
+        """Estimate anew what the hub estimates itself, now that earlier runs are known."""
+        self._estimates.learn(owner, kind, prior)
+        for operation in self._estimates.operations(owner):
+            entry = self._registry.get(operation)
+            if entry is not None and entry.snapshot.kind == kind and not entry.terminal:
+                full = self._estimates.again(owner, entry.snapshot)
+                self._registry.put(full, encode(full), entry.session, entry.changed)
+
     def _stored(self, operation: str, seq: int, now: Now) -> None:
         entry = self._registry.get(operation)
         if not self._store_ok or entry is None or not entry.terminal or entry.snapshot.seq != seq or entry.hub.stored:
             return
-        self._registry.amend(entry, stored=True)
+        self._settle(entry, now)
+
+    def _settle(self, entry: Entry, now: Now) -> None:
+        """Tell the publisher of an end that it need not repeat it: it is stored, or not to be."""
+        entry = self._registry.amend(entry, stored=True)
         session = self._publications.of_entry(entry)
-        self._outbox.send(None if session is None else session.conn, Ack(durable={operation: seq}), now)
+        durable = {entry.id: entry.snapshot.seq}
+        self._outbox.send(None if session is None else session.conn, Ack(durable=durable), now)
 
     def _store_status(self, *, healthy: bool, now: Now) -> None:
         if healthy and not self._store_ok:
             for kept in self._notices.everything():
                 self._outbox.add(kept)
             for entry in self._registry.entries():
-                if not entry.hub.stored:
+                if not entry.hub.stored and entry.history != "off":
                     entry.persisted = now.monotonic
                     self._outbox.add(Persist(self._publications.row(entry)))
         self._store_ok = healthy

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.events import KeepInbox, Now
 from progress_kit.hub.inbox import OwnersInbox, item_of
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Peer
 from progress_kit.hub.registry import Entry
@@ -56,10 +57,11 @@ class Offer(Struct, eq=False):
 class Notices:
     """Inboxes, and the notifications on their way. `revision` counts the changes of all inboxes."""
 
-    def __init__(self, epoch: str, outbox: Outbox) -> None:
+    def __init__(self, epoch: str, outbox: Outbox, keeping: Keeping) -> None:
         self.revision = 0
         self._epoch = epoch
         self._outbox = outbox
+        self._keeping = keeping
         self._inboxes: defaultdict[str, OwnersInbox] = defaultdict(OwnersInbox)
         self._batches: dict[str, Batch] = {}
         self._offers: dict[str, Offer] = {}
@@ -104,11 +106,12 @@ class Notices:
         """Take in ends; return what must be kept of them before the ends themselves are stored."""
         new: defaultdict[str, list[InboxItem]] = defaultdict(list)
         for entry in entries:
-            owner, item = entry.hub.owner, item_of(entry)
+            announced = is_announced(entry.snapshot)
+            owner, item = entry.hub.owner, item_of(entry, announced=announced)
             # An end that is repeated long after the operation left the hub's memory is no news.
-            if self._inboxes[owner].add(item):
+            if self._inboxes[owner].add(item, entry.history):
                 new[owner].append(item)
-                if is_announced(entry.snapshot):
+                if announced:
                     self._collect(owner, entry.snapshot, now)
         return [self._changed(owner, items) for owner, items in new.items()]
 
@@ -120,11 +123,11 @@ class Notices:
     def restore(self, items: Iterable[tuple[str, InboxItem]]) -> None:
         """Take in what an earlier life of the hub kept, oldest first."""
         for owner, item in items:
-            self._inboxes[owner].add(item)
+            self._inboxes[owner].add(item, self._keeping.mode)
 
     def everything(self) -> list[KeepInbox]:
         """Return all that there is, for a store that has none of it."""
-        return [KeepInbox(owner, tuple(inbox)) for owner, inbox in self._inboxes.items()]
+        return [self._kept(owner, inbox) for owner, inbox in self._inboxes.items()]
 
     def advance(self, now: Now) -> None:
         """Begin the notifications that are due, and ask the next page for those that got no answer."""
@@ -192,7 +195,12 @@ class Notices:
     def _changed(self, owner: str, items: Iterable[InboxItem]) -> KeepInbox:
         self.revision += 1
         self._inboxes[owner].revision = self.revision
-        return KeepInbox(owner, tuple(items))
+        return self._kept(owner, items)
+
+    def _kept(self, owner: str, items: Iterable[InboxItem]) -> KeepInbox:
+        inbox = self._inboxes[owner]
+        kept = (self._keeping.item(item, inbox.mode(item)) for item in items)
+        return KeepInbox(owner, tuple(item for item in kept if item is not None))
 
 
 def is_announced(snapshot: Snapshot) -> bool:

@@ -5,7 +5,7 @@ from msgspec import Struct, field
 from progress_kit.hub.registry import Entry
 from progress_kit.hub.tokens import Claims
 from progress_kit.model import Via
-from progress_kit.protocol.messages import Filter, Presence
+from progress_kit.protocol.messages import Filter, HistoryMode, Presence
 
 
 class Subscription(Struct, eq=False):
@@ -45,6 +45,10 @@ class Session(Struct, eq=False):
     last_sign: float
     conn: int | None = None
     via: Via = "websocket"
+    estimates: bool = False
+    """Whether it estimates its operations itself."""
+    history: HistoryMode = "full"
+    """How much may be kept of its operations."""
     open: set[str] = field(default_factory=set)
     kinds: dict[str, int] = field(default_factory=dict)
     """Of which kinds it knows the prior, and from how many ended runs."""

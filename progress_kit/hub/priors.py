@@ -26,7 +26,7 @@ class Priors:
     def accepted(self, session: Session, entry: Entry, *, new: bool) -> None:
         """Ask the store for the prior if this session does not know it, or (for a new operation) an older one."""
         kind = entry.snapshot.kind
-        if kind is None or entry.terminal or (not new and kind in session.kinds):
+        if kind is None or entry.terminal or entry.history == "off" or (not new and kind in session.kinds):
             return
         key = (session.owner, kind)
         version = self._succeeded.get(key, 0)
@@ -36,7 +36,7 @@ class Priors:
         if len(session.kinds) > KINDS:
             del session.kinds[next(iter(session.kinds))]
         if key not in self._waiting:
-            self._outbox.add(LoadPrior(*key))
+            self._outbox.add(LoadPrior(*key, stages=tuple(stage.name for stage in entry.snapshot.stages)))
         self._waiting.setdefault(key, []).append(session)
 
     def ended(self, entry: Entry) -> None:

@@ -6,7 +6,9 @@ from typing import Final
 import msgspec
 
 from progress_kit.errors import ProtocolError
+from progress_kit.hub.estimates import Estimates
 from progress_kit.hub.events import Now, Persist
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.peers import Session
 from progress_kit.hub.registry import Entry, Registry
 from progress_kit.model import HubInfo, Snapshot, StoredOperation, is_terminal
@@ -14,22 +16,27 @@ from progress_kit.protocol import Limits, encode
 from progress_kit.protocol.limits import SNAPSHOT_BYTES
 
 PERSIST_EVERY_S: Final = 5.0
+ESTIMATE_BYTES: Final = 2_048
+"""The hub's own estimate of an operation, and the rates of its stages, take no more."""
 
 
 class Publications:
     """All operations by the sessions that publish them."""
 
-    def __init__(self, hub_id: str, registry: Registry, limits: Limits) -> None:
+    def __init__(self, hub_id: str, registry: Registry, limits: Limits, estimates: Estimates, keeping: Keeping) -> None:
         self._hub_id = hub_id
         self._registry = registry
         self._limits = limits
+        self._estimates = estimates
+        self._keeping = keeping
         self._sessions: dict[tuple[str, str], Session] = {}
 
     def session(self, owner: str, session_id: str, now: Now) -> Session:
         """Return the session, a new one if it is not known; this is a sign of life."""
         session = self._sessions.get((owner, session_id))
         if session is None:
-            session = self._sessions[owner, session_id] = Session(owner, session_id, now.monotonic)
+            session = Session(owner, session_id, now.monotonic, history=self._keeping.mode)
+            self._sessions[owner, session_id] = session
         return session
 
     def sessions(self) -> list[Session]:
@@ -70,12 +77,14 @@ class Publications:
             owner=session.owner,
             stored=False,
         )
-        full = msgspec.structs.replace(snapshot, hub=hub)
+        full = msgspec.structs.replace(self._estimates.complete(session, snapshot, now), hub=hub)
         encoded = encode(full)
-        if len(encoded) > SNAPSHOT_BYTES + len(encode(hub)):
+        ours = len(encode(hub)) + (0 if session.estimates else ESTIMATE_BYTES)
+        if len(encoded) > SNAPSHOT_BYTES + ours:
             message = f"one snapshot may have {SNAPSHOT_BYTES} bytes; list fewer tasks and counters"
             raise ProtocolError("too_large", message)
         entry = self._registry.put(full, encoded, session.id, now.monotonic)
+        entry.history = session.history
         if entry.terminal:
             session.open.discard(entry.id)
         else:
@@ -145,7 +154,8 @@ class Publications:
         hub = msgspec.structs.replace(hub, lease="ok" if terminal else "stale", stored=True)
         age = min(max(0.0, now.wall - row.changed_at), self._limits.recent_s) if terminal else 0.0
         full = msgspec.structs.replace(snapshot, hub=hub)
-        self._registry.put(full, encode(full), row.session, now.monotonic - age)
+        entry = self._registry.put(full, encode(full), row.session, now.monotonic - age)
+        entry.history = self._keeping.mode
         if row.session is not None and not terminal:
             # Half the lease has passed in silence: the rest of it is the publisher's to come back in.
             session = self.session(row.owner, row.session, now)
@@ -162,27 +172,28 @@ class Publications:
             or entry.persisted is None
             or now.monotonic - entry.persisted >= PERSIST_EVERY_S
         )
-        if not worth:
+        if not worth or entry.history == "off":
             return None
         entry.persisted = now.monotonic
         return Persist(self.row(entry))
 
     def row(self, entry: Entry) -> StoredOperation:
-        """Return what the store keeps of an operation."""
+        """Return what the store keeps of an operation, where it keeps anything."""
+        kept = self._keeping.snapshot(entry.snapshot, entry.history)
         return StoredOperation(
             id=entry.id,
             hub_id=self._hub_id,
             owner=entry.hub.owner,
             session=entry.session,
-            kind=entry.snapshot.kind,
+            kind=kept.kind,
             state=entry.snapshot.state,
             seq=entry.snapshot.seq,
             changed_at=entry.hub.changed_at,
             ended_at=entry.hub.changed_at if entry.terminal else None,
             lease=entry.hub.lease,
-            name=entry.snapshot.name,
+            name=kept.name,
             elapsed_s=entry.snapshot.elapsed_s,
-            snapshot=bytes(entry.encoded),
+            snapshot=bytes(entry.encoded) if kept is entry.snapshot else encode(kept),
         )
 
     def _open(self, session: Session) -> list[Entry]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.events import KeepRecord
+from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Session
 from progress_kit.hub.priors import Priors
@@ -16,9 +17,10 @@ from progress_kit.protocol.rest import EstimateSample
 class Records:
     """Notes of all operations; those of an ended one are in the store alone."""
 
-    def __init__(self, registry: Registry, outbox: Outbox) -> None:
+    def __init__(self, registry: Registry, outbox: Outbox, keeping: Keeping) -> None:
         self._registry = registry
         self._outbox = outbox
+        self._keeping = keeping
         self._samples: dict[str, Samples] = {}
         self.priors = Priors(outbox)
 
@@ -33,7 +35,7 @@ class Records:
         for entry in entries:
             samples = self._samples.pop(entry.id, None)
             if samples is not None:
-                self._outbox.add(KeepRecord(entry.hub.owner, entry.id, estimates=samples.freeze()))
+                self._keep(entry, KeepRecord(entry.hub.owner, entry.id, estimates=samples.freeze()))
             self.priors.ended(entry)
 
     def timeline(self, session: Session | None, message: Timeline) -> None:
@@ -45,7 +47,12 @@ class Records:
             raise ProtocolError("not_found", "there is no such live operation")
         if (entry.hub.owner, entry.session) != (session.owner, session.id):
             raise ProtocolError("forbidden", "this operation belongs to another session")
-        self._outbox.add(KeepRecord(entry.hub.owner, entry.id, spans=message.spans))
+        self._keep(entry, KeepRecord(entry.hub.owner, entry.id, spans=message.spans, stages=message.stages))
+
+    def _keep(self, entry: Entry, record: KeepRecord) -> None:
+        kept = self._keeping.record(record, entry.history)
+        if kept is not None:
+            self._outbox.add(kept)
 
     def estimates(self, operation: str) -> tuple[EstimateSample, ...]:
         """Return how the estimate of a live operation has gone so far."""

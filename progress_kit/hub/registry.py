@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from progress_kit.model import HubInfo, Lease, Snapshot, is_terminal
 from progress_kit.protocol import encode
+from progress_kit.protocol.messages import HistoryMode
 
 TOMBSTONES: Final = 10_000
 
@@ -24,6 +25,8 @@ class Entry(Struct, eq=False):
     """Hub's monotonic second of the last change."""
     persisted: float | None = None
     """Hub's monotonic second at which it was last given to the store."""
+    history: HistoryMode = "full"
+    """How much the store is given of it."""
 
     @property
     def id(self) -> str:
@@ -75,8 +78,9 @@ class Registry:
         """Add or replace an operation; `encoded` is `snapshot` as JSON."""
         self.revision += 1
         old = self.get(snapshot.id)
-        persisted = None if old is None else old.persisted
-        entry = Entry(snapshot, msgspec.Raw(encoded), session, self.revision, now, persisted)
+        entry = Entry(snapshot, msgspec.Raw(encoded), session, self.revision, now)
+        if old is not None:
+            entry.persisted, entry.history = old.persisted, old.history
         if old is None:
             self._live += 1
         if entry.terminal and (old is None or not old.terminal):

@@ -1,7 +1,8 @@
 """What progress is: frozen values, and the table of state transitions."""
 
+from progress_kit.model.anonymous import Pseudonyms
 from progress_kit.model.fraction import operation_fraction, stage_fraction
-from progress_kit.model.prior import Prior, Quantiles, StagePrior
+from progress_kit.model.prior import Course, Prior, Quantiles, StagePrior
 from progress_kit.model.record import StoredOperation
 from progress_kit.model.snapshot import (
     MAX_COUNTERS,
@@ -23,6 +24,7 @@ from progress_kit.model.snapshot import (
     NotifyWhen,
     Number,
     Origin,
+    Positive,
     Seconds,
     Snapshot,
     Stage,
@@ -61,6 +63,7 @@ __all__ = [
     "Basis",
     "Count",
     "Counter",
+    "Course",
     "Estimate",
     "Failure",
     "HubInfo",
@@ -73,7 +76,9 @@ __all__ = [
     "Number",
     "OperationState",
     "Origin",
+    "Positive",
     "Prior",
+    "Pseudonyms",
     "Quantiles",
     "Seconds",
     "Snapshot",

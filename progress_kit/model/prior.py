@@ -4,17 +4,20 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from progress_kit.model.snapshot import MAX_STAGES, Count, Name, Positive, Seconds
+from progress_kit.model.snapshot import MAX_STAGES, Count, Name, Positive, Seconds, Share
 
 Quantiles = tuple[Seconds, Seconds, Seconds]
 """The 10th, 50th and 90th percentile."""
+Course = Annotated[tuple[Share, ...], Meta(max_length=9)]
+"""The share of a stage's time that has passed when one tenth, two tenths ... nine tenths of it are done."""
 
 
 class StagePrior(Struct, frozen=True, kw_only=True):
     """How long a stage took in earlier runs, and how its time grew with its cost.
 
     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
-    `seconds_per_item` is None where nothing was counted.
+    `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
+    `course` is empty where it is unknown.
     """
 
     name: Name
@@ -22,6 +25,8 @@ class StagePrior(Struct, frozen=True, kw_only=True):
     cost_exponent: Positive | None = None
     seconds_per_cost: Seconds | None = None
     seconds_per_item: Seconds | None = None
+    cost: Seconds | None = None
+    course: Course = ()
 
 
 class Prior(Struct, frozen=True, kw_only=True):

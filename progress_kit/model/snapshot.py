@@ -141,7 +141,10 @@ class HubInfo(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """The whole state of one operation at one moment; `seq` counts the snapshots of this operation."""
+    """The whole state of one operation at one moment; `seq` counts the snapshots of this operation.
+
+    Its durations are by a clock that stands still while it is paused, for `paused_s` in all.
+    """
 
     id: Id
     name: Name

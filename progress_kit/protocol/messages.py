@@ -4,7 +4,22 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct, field
 
-from progress_kit.model import Action, Failure, Id, Label, OperationState, Origin, Prior, Seconds, Snapshot, TaskState
+from progress_kit.model import (
+    MAX_STAGES,
+    Action,
+    Course,
+    Failure,
+    Id,
+    Label,
+    Name,
+    OperationState,
+    Origin,
+    Positive,
+    Prior,
+    Seconds,
+    Snapshot,
+    TaskState,
+)
 
 ErrorCode = Literal[
     "bad_request",
@@ -19,6 +34,8 @@ ErrorCode = Literal[
     "storage",
     "unsupported",
 ]
+HistoryMode = Literal["full", "anonymous", "off"]
+"""What is kept of operations: everything, what they took without names and paths, or nothing."""
 Scope = Literal["publish", "subscribe", "command"]
 Token = Annotated[str, Meta(max_length=2_048)]
 Text = Annotated[str, Meta(max_length=200)]
@@ -26,10 +43,17 @@ Rate = Annotated[float, Meta(gt=0, le=60)]
 Revision = Annotated[int, Meta(ge=0)]
 
 
-class PublisherInfo(Struct, frozen=True, kw_only=True):
-    """Says that a connection publishes, and for which session (one life of one process)."""
+class PublisherInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Says that a connection publishes, and for which session (one life of one process).
+
+    `estimates`: it estimates its operations itself, and where it sends no estimate there is no basis for one. For those
+    who do not say so the hub estimates what comes without an estimate. `history` is what may be kept of its operations;
+    a hub that keeps less does so.
+    """
 
     session: Id
+    estimates: bool = False
+    history: HistoryMode = "full"
 
 
 class ResumePoint(Struct, frozen=True, kw_only=True):
@@ -79,11 +103,30 @@ class Span(Struct, frozen=True, array_like=True):
     state: TaskState
 
 
+class PowerSum(Struct, frozen=True, array_like=True):
+    """What the items of a stage cost together, each cost raised to `exponent`: time goes with one of these sums."""
+
+    exponent: Positive
+    total: Seconds
+
+
+class StageRecord(Struct, frozen=True, kw_only=True):
+    """What a stage of a run tells of the next one beside its state: what it cost, and the course it took.
+
+    Both are empty where they are unknown; `course` is as in `StagePrior`.
+    """
+
+    name: Name
+    costs: Annotated[tuple[PowerSum, ...], Meta(max_length=16)] = ()
+    course: Course = ()
+
+
 class Timeline(Struct, frozen=True, kw_only=True, tag_field="type", tag="timeline"):
-    """Which task ran where and when: once, at the operation's end, the longest first."""
+    """Which task ran where and when, the longest first, and what the stages tell of later runs: once, at the end."""
 
     operation: Id
     spans: Annotated[tuple[Span, ...], Meta(max_length=2_000)]
+    stages: Annotated[tuple[StageRecord, ...], Meta(max_length=MAX_STAGES)] = ()
 
 
 class Subscribe(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="subscribe"):

@@ -1,6 +1,6 @@
 """A snapshot's JSON, made to fit the wire by leaving out what a viewer misses least."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from progress_kit.model import TASK_ERROR_LENGTH, Origin, Snapshot, Stage, Task, shorten
 from progress_kit.protocol import encode
 from progress_kit.protocol.limits import SNAPSHOT_BYTES
-from progress_kit.protocol.messages import Span, Timeline
+from progress_kit.protocol.messages import Span, StageRecord, Timeline
 
 MAX_SPANS: Final = 2_000
 TIMELINE_BYTES: Final = 192 * 1024
@@ -35,13 +35,18 @@ def fit(snapshot: Snapshot, limit: int = SNAPSHOT_BYTES) -> bytes:
     return data
 
 
-def fit_timeline(operation: str, spans: Iterable[Span], limit: int = TIMELINE_BYTES) -> bytes:
-    """Return the message with the timeline of `operation`: the longest 2,000 spans, or fewer in `limit` bytes."""
+def fit_timeline(
+    operation: str, spans: Iterable[Span], stages: Sequence[StageRecord] = (), limit: int = TIMELINE_BYTES
+) -> bytes:
+    """Return the message with the timeline of `operation`: the longest 2,000 spans, or fewer in `limit` bytes.
+
+    What `stages` tell is never left out; it takes at most 100 kB.
+    """
     longest = sorted(spans, key=lambda span: span.start_s - span.end_s)[:MAX_SPANS]
-    data = encode(Timeline(operation=operation, spans=tuple(longest)))
-    while len(data) > limit:
+    data = encode(Timeline(operation=operation, spans=tuple(longest), stages=tuple(stages)))
+    while len(data) > limit and longest:
         longest = longest[: len(longest) * limit // len(data)]
-        data = encode(Timeline(operation=operation, spans=tuple(longest)))
+        data = encode(Timeline(operation=operation, spans=tuple(longest), stages=tuple(stages)))
     return data
 
 

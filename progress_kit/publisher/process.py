@@ -5,10 +5,12 @@ import os
 import sys
 import threading
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from progress_kit import clock, settings
 from progress_kit.model import Snapshot
+from progress_kit.protocol.messages import Span, StageRecord
 from progress_kit.publisher.forking import undivided
 from progress_kit.publisher.sampler import Sampler, Sink, Source
 from progress_kit.publisher.session import PublisherSession
@@ -35,7 +37,7 @@ class Publisher:
         self._pid = os.getpid()
         self._trouble = Trouble()
         self._sampler = Sampler(settings.announce_after_s, self._trouble)
-        self._session = PublisherSession(f"s_{uuid.uuid4().hex}")
+        self._session = PublisherSession(f"s_{uuid.uuid4().hex}", history=settings.history)
         self._news = threading.Condition()
         self._starting = threading.Lock()
         self._worker: Worker | None = None
@@ -69,6 +71,14 @@ class Publisher:
             worker = self._worker
             if worker is not None:
                 worker.wake()
+
+    def timeline(self, operation: str, spans: Iterable[Span], stages: Sequence[StageRecord] = ()) -> None:
+        """Take in which task ran where and when, just before the `end`; `spans` is gone through in our thread.
+
+        `stages` are what the operation tells later runs of its kind.
+        """
+        if os.getpid() == self._pid:
+            self._sampler.timeline(operation, spans, stages)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until the hub has stored every end, at most `timeout_s`; return whether it has.
@@ -213,6 +223,9 @@ class Disabled:
         """Do nothing."""
 
     def end(self, source: Source) -> None:
+        """Do nothing."""
+
+    def timeline(self, operation: str, spans: Iterable[Span], stages: Sequence[StageRecord] = ()) -> None:
         """Do nothing."""
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - the same shape as Publisher's

@@ -6,18 +6,26 @@ the one token out of a list.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from progress_kit import clock
-from progress_kit.model import Action, Snapshot
+from progress_kit.model import Action, Prior, Snapshot
+from progress_kit.protocol.messages import Span, StageRecord
 from progress_kit.publisher.trouble import Trouble
 
+T = TypeVar("T")
+
 RECENT: Final = 200
+_NO_PRIORS: Final[Mapping[str, Prior]] = {}
 
 Sink = Callable[[Snapshot, str | None], None]
 """Shows a snapshot; the second argument is the hub's id, None while there is none."""
+
+
+Timeline = tuple[Iterable[Span], Sequence[StageRecord]]
+"""Which task ran where and when, and what the stages tell later runs."""
 
 
 class Source(Protocol):
@@ -36,6 +44,9 @@ class Source(Protocol):
     def command(self, action: Action, reason: str | None, by: str | None) -> str | None:
         """Start doing `action`; return None, or why it cannot be done. Must not block."""
 
+    def learn(self, prior: Prior) -> None:
+        """Let the estimate rest on what earlier runs of the kind took; what is sampled next is new."""
+
 
 @dataclass(slots=True, eq=False)
 class _Entry:
@@ -45,6 +56,9 @@ class _Entry:
     young: list[None] = field(default_factory=lambda: [None])
     """Who takes the item out decides whether this is announced or was never there."""
     final: Snapshot | None = None
+    prior: Prior | None = None
+    """What its source has learnt of earlier runs."""
+    timeline: Timeline | None = None
     sent: Snapshot | None = None
     shown: Snapshot | None = None
     shown_hub: str | None = None
@@ -94,6 +108,12 @@ class Sampler:
         entry.final = snapshot
         return True
 
+    def timeline(self, operation: str, spans: Iterable[Span], stages: Sequence[StageRecord]) -> None:
+        """Take in which task of an operation that ends now ran where and when; `spans` is gone through later."""
+        entry = self._entries.get(operation)
+        if entry is not None:
+            entry.timeline = spans, stages
+
     def snapshots(self) -> list[Snapshot]:
         """Return what this process knows of its operations, the recently ended ones first."""
         ended = list(self._recent.copy())
@@ -102,8 +122,11 @@ class Sampler:
 
     # -- called in the publisher's thread -------------------------------------------------------------------------
 
-    def step(self, now: float, hub_id: str | None) -> list[Snapshot]:
-        """Show what is new and return it, to be sent. Call `forget_ended` when that is safely taken over."""
+    def step(self, now: float, hub_id: str | None, priors: Mapping[str, Prior] = _NO_PRIORS) -> list[Snapshot]:
+        """Show what is new and return it, to be sent. Call `forget_ended` when that is safely taken over.
+
+        `priors` is what the hub told of earlier runs, by kind; an operation learns of its own before it is shown.
+        """
         news: list[Snapshot] = []
         for operation, entry in self._entries.copy().items():
             if entry.young and (now - entry.added < self._announce_after_s or not _take(entry.young)):
@@ -111,6 +134,8 @@ class Sampler:
             if operation not in self._entries:
                 continue  # it was taken away a moment ago
             snapshot = self._sample(entry)
+            if snapshot is not None and entry.final is None:
+                snapshot = self._taught(entry, snapshot, priors)
             if snapshot is None:
                 continue
             if snapshot is not entry.sent:
@@ -118,6 +143,13 @@ class Sampler:
                 news.append(snapshot)
             self._show(entry, snapshot, hub_id)
         return news
+
+    def timelines(self) -> Iterator[tuple[str, Timeline]]:
+        """Yield the timelines of the operations whose end was returned by `step`, each once."""
+        for operation, entry in self._entries.copy().items():
+            if entry.timeline is not None and entry.final is not None and entry.sent is entry.final:
+                timeline, entry.timeline = entry.timeline, None
+                yield operation, timeline
 
     def forget_ended(self) -> None:
         """Let go of the operations whose end was returned by `step`."""
@@ -140,8 +172,24 @@ class Sampler:
     def _sample(self, entry: _Entry) -> Snapshot | None:
         if entry.final is not None:
             return entry.final
-        try:
+        return self._guarded(entry, entry.source.sample)
+
+    def _taught(self, entry: _Entry, snapshot: Snapshot, priors: Mapping[str, Prior]) -> Snapshot | None:
+        """Return `snapshot`, or a newer one if there is news of earlier runs of its kind."""
+        prior = priors.get(snapshot.kind) if snapshot.kind is not None else None
+        if prior is None or prior is entry.prior:
+            return snapshot
+        entry.prior = prior
+
+        def learn() -> Snapshot:
+            entry.source.learn(prior)
             return entry.source.sample()
+
+        return self._guarded(entry, learn)
+
+    def _guarded(self, entry: _Entry, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
         except Exception as error:  # noqa: BLE001 - a broken source must not silence the others
             self._trouble.warn("source", "an operation could not be sampled and is no longer shown: %r", error)
             self._entries.pop(entry.source.id, None)

@@ -19,11 +19,13 @@ from progress_kit.protocol.messages import (
     Expiring,
     Heartbeat,
     Hello,
+    HistoryMode,
     Ping,
     Pong,
     PublisherInfo,
     Refresh,
     Span,
+    StageRecord,
     Welcome,
 )
 from progress_kit.publisher.fitting import fit, fit_timeline
@@ -40,10 +42,18 @@ class PublisherSession:
     """One life of one publishing process, over any number of connections.
 
     Of each running operation it holds the newest snapshot, of each ended one the terminal snapshot until the hub calls
-    it durable: at most 1,000 of those, the oldest are given up first. `client` is ``name/version``.
+    it durable: at most 1,000 of those, the oldest are given up first. `client` is ``name/version``; `estimates` and
+    `history` are what it tells the hub of itself, see `PublisherInfo`.
     """
 
-    def __init__(self, session_id: str, *, client: str = "progress-kit/0.1.0") -> None:
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        client: str = "progress-kit/0.1.0",
+        estimates: bool = True,
+        history: HistoryMode = "full",
+    ) -> None:
         self.id = session_id
         self.commands: deque[Command] = deque()
         """Commands to perform; answer each with `command_result`."""
@@ -58,6 +68,7 @@ class PublisherSession:
         self.given_up = 0
         """How many terminal snapshots were dropped because no hub took them."""
         self._client = client
+        self._info = PublisherInfo(session=session_id, estimates=estimates, history=history)
         self._limits = Limits()
         self._connected = False
         self._welcomed = False
@@ -103,7 +114,7 @@ class PublisherSession:
         """Return the first frame of a new connection."""
         self.disconnected()
         self._connected = True
-        return [encode(Hello(token=token, client=self._client, publisher=PublisherInfo(session=self.id)))]
+        return [encode(Hello(token=token, client=self._client, publisher=self._info))]
 
     def disconnected(self) -> None:
         """Forget the connection; everything that matters is told again on the next one."""
@@ -130,15 +141,16 @@ class PublisherSession:
         self.take(snapshots)
         return self._publish(now)
 
-    def timeline(self, operation: str, spans: Sequence[Span]) -> None:
+    def timeline(self, operation: str, spans: Iterable[Span], stages: Sequence[StageRecord] = ()) -> None:
         """Take in which task of an operation ran where and when, to be sent with or after its end.
 
+        `stages` are what it tells later runs.
         Called once, when all of it is known; of more than 2,000 spans (or 192 KiB) the longest are kept. Ignored for an
         operation that was never taken in, since the hub does not know it either.
         """
         if operation not in self._open and operation not in self._ended and operation not in self._finished:
             return
-        self._timelines[operation] = fit_timeline(operation, spans)
+        self._timelines[operation] = fit_timeline(operation, spans, stages)
         self._untold[operation] = None
         if len(self._timelines) > MAX_TIMELINES:
             oldest = next(iter(self._timelines))

@@ -112,11 +112,12 @@ class Worker:
 
     def _step(self, link: Link, now: float) -> bool:
         with undivided():
-            news = self._sampler.step(now, link.hub_id)
-        if link.sending:
-            self._session.take(news)
-        else:
-            link.push(self._session.sample(news, now) + self._session.tick(now))
+            news = self._sampler.step(now, link.hub_id, self._session.priors)
+        self._session.take(news)
+        for operation, timeline in self._sampler.timelines():
+            self._session.timeline(operation, *timeline)
+        if not link.sending:
+            link.push(self._session.sample((), now) + self._session.tick(now))
         if self._sampler.ending:
             self._sampler.forget_ended()
             self._changed()

@@ -1,23 +1,26 @@
 """The history as SQL: its kinds, how runs are deleted, and what is kept of one beside its last state."""
 
 import sqlite3
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 import msgspec
 
-from progress_kit.protocol.messages import Span
+from progress_kit.protocol.messages import Span, StageRecord
 from progress_kit.protocol.rest import EstimateSample, KindSummary
 from progress_kit.store.table import HISTORY, LIVE_S
 
 _spans: Final = msgspec.json.Decoder(tuple[Span, ...])
 _estimates: Final = msgspec.json.Decoder(tuple[EstimateSample, ...])
+_stages: Final = msgspec.json.Decoder(tuple[StageRecord, ...])
 
-# Both parts come by themselves, in any order; the newer one of each counts.
+# The parts come by themselves, in any order; the newer one of each counts.
 _KEEP: Final = """
-    INSERT INTO records (owner, id, spans, estimates) VALUES (?, ?, ?, ?)
+    INSERT INTO records (owner, id, spans, estimates, stages) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (owner, id) DO UPDATE SET
-        spans = coalesce(excluded.spans, spans), estimates = coalesce(excluded.estimates, estimates)
+        spans = coalesce(excluded.spans, spans), estimates = coalesce(excluded.estimates, estimates),
+        stages = coalesce(excluded.stages, stages)
 """
 
 
@@ -26,25 +29,31 @@ class Record(msgspec.Struct, frozen=True):
 
     spans: tuple[Span, ...] = ()
     estimates: tuple[EstimateSample, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
 
 
 def keep(connection: sqlite3.Connection, owner: str, operation: str, record: Record) -> None:
     """Write what `record` has; an empty part leaves what is there."""
-    parts = [msgspec.json.encode(part) if part else None for part in (record.spans, record.estimates)]
+    parts = [msgspec.json.encode(part) if part else None for part in (record.spans, record.estimates, record.stages)]
     connection.execute(_KEEP, (owner, operation, *parts))
 
 
 def load(connection: sqlite3.Connection, owner: str, operation: str) -> Record:
     """Return what is kept of one run; parts that cannot be read are empty."""
     row = connection.execute(
-        "SELECT spans, estimates FROM records WHERE owner = ? AND id = ?", (owner, operation)
+        "SELECT spans, estimates, stages FROM records WHERE owner = ? AND id = ?", (owner, operation)
     ).fetchone()
     if row is None:
         return Record()
     try:
-        return Record(_spans.decode(row[0] or b"[]"), _estimates.decode(row[1] or b"[]"))
+        return Record(_spans.decode(row[0] or b"[]"), _estimates.decode(row[1] or b"[]"), stages(row[2]))
     except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
         return Record()
+
+
+def stages(data: bytes | None) -> tuple[StageRecord, ...]:
+    """Return what the stages of a run told, as `keep` wrote it; raises `msgspec.DecodeError` and the like."""
+    return _stages.decode(data or b"[]")
 
 
 def delete(connection: sqlite3.Connection, owner: str, operation: str) -> bool:
@@ -53,11 +62,11 @@ def delete(connection: sqlite3.Connection, owner: str, operation: str) -> bool:
     return cursor.rowcount > 0
 
 
-def delete_history(connection: sqlite3.Connection, owner: str, kind: str | None, now: float) -> int:
-    """Delete all of the history of `owner` for good, or all of one kind; return how many runs that were."""
+def delete_history(connection: sqlite3.Connection, owner: str, kinds: Sequence[str], now: float) -> int:
+    """Delete all of the history of `owner` for good, or only these kinds; return how many runs that were."""
     where, values = HISTORY, [owner, now - LIVE_S]
-    if kind is not None:
-        where, values = f"{where} AND kind = ?", [*values, kind]
+    if kinds:
+        where, values = f"{where} AND kind IN ({', '.join('?' * len(kinds))})", [*values, *kinds]
     return connection.execute(f"DELETE FROM operations WHERE {where}", values).rowcount  # noqa: S608 - constants only
 
 

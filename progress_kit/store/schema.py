@@ -74,6 +74,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         END
         """,
     ),
+    ("ALTER TABLE records ADD COLUMN stages BLOB",),
 )
 
 

@@ -4,13 +4,13 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, TypeVar
 
 from progress_kit import clock
-from progress_kit.model import OperationState, Prior, StoredOperation
+from progress_kit.model import OperationState, Prior, Pseudonyms, StoredOperation
 from progress_kit.protocol.messages import InboxItem
 from progress_kit.protocol.rest import KindSummary, StoreState
 from progress_kit.store import inbox, priors, records, table
@@ -37,22 +37,26 @@ class Store:
     `on_stored` gets (operation, seq) of what was committed, `on_status` the state of the store and the reason; both are
     called in the store's thread. A file that is damaged or cannot be written never stops anything: the store goes on in
     memory, with one warning, and calls nothing stored any more. Its state is ``ok``, ``read_only`` (what the file had
-    is known, what comes is lost at the end of the process) or ``memory`` (nothing of the file is known).
+    is known, what comes is lost at the end of the process) or ``memory`` (nothing of the file is known). A kind is
+    found by its name also where it is kept under its pseudonym of `names`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it is, and whom it tells
         self,
         path: Path,
         hub_id: str,
         on_stored: Callable[[list[tuple[str, int]]], None],
         on_status: Callable[[StoreState, str | None], None],
         retention: Retention = Retention(),  # noqa: B008 - an immutable tuple
+        *,
+        names: Pseudonyms | None = None,
     ) -> None:
         self._path = path
         self._hub_id = hub_id
         self._on_stored = on_stored
         self._on_status = on_status
         self._retention = retention
+        self._names = names or Pseudonyms(b"")
         self._status: tuple[StoreState, str | None] = ("memory", "not started")
         self._revoked: list[str] = []
         self._inbox: list[tuple[str, InboxItem]] = []
@@ -122,7 +126,7 @@ class Store:
         `limit` is cut to 1 … 500; `since` (inclusive) and `until` are wall-clock seconds of the last change.
         Fails with `ProtocolError` if `before` does not come from a page's `next`.
         """
-        query = HistoryQuery(owner, kind, limit, before, states, since, until)
+        query = HistoryQuery(owner, self._kinds(kind), limit, before, states, since, until)
         return self._ask(lambda connection: table.history(connection, query, clock.wall()))
 
     def get(self, owner: str, operation: str) -> "Future[bytes | None]":
@@ -141,9 +145,12 @@ class Store:
         """Ask which kinds have runs in the history of `owner`, the one that ran last first."""
         return self._ask(lambda connection: records.kinds(connection, owner, clock.wall()))
 
-    def prior(self, owner: str, kind: str) -> "Future[Prior | None]":
-        """Ask how long the last runs of `kind` took that succeeded; None if there were none."""
-        return self._ask(lambda connection: priors.prior(connection, owner, kind))
+    def prior(self, owner: str, kind: str, stages: Iterable[str] = ()) -> "Future[Prior | None]":
+        """Ask how long the last runs of `kind` took that succeeded; None if there were none.
+
+        Stages that are kept under pseudonyms have theirs in the answer, but for those that are named in `stages`.
+        """
+        return self._ask(lambda connection: priors.prior(connection, owner, kind, self._names, stages))
 
     def delete(self, owner: str, operation: str) -> "Future[bool]":
         """Delete one operation for good; the answer is whether it was there."""
@@ -151,7 +158,11 @@ class Store:
 
     def delete_history(self, owner: str, kind: str | None = None) -> "Future[int]":
         """Delete the history of `owner` for good, all of it or one kind; the answer is how many runs that were."""
-        return self._ask(lambda connection: records.delete_history(connection, owner, kind, clock.wall()))
+        return self._ask(lambda connection: records.delete_history(connection, owner, self._kinds(kind), clock.wall()))
+
+    def _kinds(self, kind: str | None) -> tuple[str, ...]:
+        """Return the names under which runs of a kind may be kept; none for all kinds."""
+        return () if kind is None else (kind, self._names.kind(kind))
 
     def _ask(self, query: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         future: Future[T] = Future()

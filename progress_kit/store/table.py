@@ -40,10 +40,13 @@ class Retention(NamedTuple):
 
 
 class HistoryQuery(NamedTuple):
-    """Which page of history is asked for: changed from `since` on, and before `until` (wall-clock seconds)."""
+    """Which page of history is asked for: changed from `since` on, and before `until` (wall-clock seconds).
+
+    Without `kinds` all are.
+    """
 
     owner: str
-    kind: str | None
+    kinds: tuple[str, ...]
     limit: int
     before: str | None
     states: tuple[OperationState, ...] = ()
@@ -87,9 +90,9 @@ def history(connection: sqlite3.Connection, query: HistoryQuery, now: float) -> 
     limit = min(max(query.limit, 1), MAX_PAGE)
     where = HISTORY
     values: list[str | float] = [query.owner, now - LIVE_S]
-    if query.kind is not None:
-        where += " AND kind = ?"
-        values.append(query.kind)
+    if query.kinds:
+        where += f" AND kind IN ({', '.join('?' * len(query.kinds))})"
+        values += query.kinds
     if query.states:
         where += f" AND state IN ({', '.join('?' * len(query.states))})"
         values += query.states

@@ -10,6 +10,7 @@ from progress_kit.hub import (
     Event,
     Executed,
     KeepInbox,
+    Keeping,
     KeepRecord,
     LoadPrior,
     Login,
@@ -30,6 +31,7 @@ from progress_kit.protocol.messages import (
     ClientMessage,
     Filter,
     Hello,
+    HistoryMode,
     HubMessage,
     Publish,
     PublisherInfo,
@@ -48,6 +50,7 @@ class Bench:
     """One hub with a clock of its own; `sent`, `closed`, `rows`, `kept`, `records` … hold what came out."""
 
     limits: Limits = field(default_factory=Limits)
+    keeping: Keeping = field(default_factory=Keeping)
     epoch: str = "e_1"
     auto_writable: bool = True
     seconds: float = 1_000.0
@@ -62,7 +65,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.authority = TokenAuthority(KEY)
         self.manager = ProgressConnectionManager(
-            hub_id="h_test", authority=self.authority, epoch=self.epoch, limits=self.limits
+            hub_id="h_test", authority=self.authority, epoch=self.epoch, limits=self.limits, keeping=self.keeping
         )
 
     @property
@@ -106,13 +109,33 @@ class Bench:
     def say(self, conn: int, message: ClientMessage) -> None:
         self.handle(Received(conn, encode(message)))
 
-    def connect(self, conn: int, token: str, *, session: str | None = None, has_origin: bool = False) -> None:
+    def connect(
+        self,
+        conn: int,
+        token: str,
+        *,
+        session: str | None = None,
+        has_origin: bool = False,
+        estimates: bool = True,
+        history: HistoryMode = "full",
+    ) -> None:
         self.handle(Connected(conn, has_origin))
-        publisher = None if session is None else PublisherInfo(session=session)
+        publisher = None
+        if session is not None:
+            publisher = PublisherInfo(session=session, estimates=estimates, history=history)
         self.say(conn, Hello(token=token, client="test/1", publisher=publisher))
 
-    def publisher(self, conn: int, session: str = "s_1", sub: str = "local") -> None:
-        self.connect(conn, self.token("publish", sub=sub), session=session)
+    def publisher(
+        self,
+        conn: int,
+        session: str = "s_1",
+        sub: str = "local",
+        *,
+        estimates: bool = True,
+        history: HistoryMode = "full",
+    ) -> None:
+        token = self.token("publish", sub=sub)
+        self.connect(conn, token, session=session, estimates=estimates, history=history)
 
     def subscriber(
         self,

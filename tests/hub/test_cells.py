@@ -5,12 +5,10 @@ import pytest
 
 from progress_kit.hub import Connected, Executed, KernelDied, Now
 from progress_kit.hub import cells as module
-from progress_kit.hub.cells import Cells, remaining
-from progress_kit.model import Estimate, Failure, Origin, Prior, Snapshot
+from progress_kit.hub.cells import Cells
+from progress_kit.model import Failure, Origin, Snapshot
 from progress_kit.protocol.messages import Error, Execution, Hello, PublisherInfo, State
 from tests.hub.bench import Bench
-
-PRIOR = Prior(runs=3, total_s=(10.0, 20.0, 40.0))
 
 
 def at(second: float) -> Now:
@@ -29,10 +27,10 @@ def begun(cells: Cells, request: str = "r_1", code: str = "work()", second: floa
     cells.code("k_1", request, code)
 
 
-def promoted(cells: Cells, second: float, prior: Prior | None = None) -> Snapshot:
+def promoted(cells: Cells, second: float) -> Snapshot:
     """Return the operation that the one cell that is due becomes."""
     (cell,) = cells.due(at(second))
-    snapshot = cells.begin(cell, prior, at(second))
+    snapshot = cells.begin(cell, at(second))
     assert snapshot is not None
     return snapshot
 
@@ -146,12 +144,12 @@ def test_short_cells_leave_nothing() -> None:
 
 
 def test_one_that_ends_while_it_is_looked_up_is_not_begun() -> None:
-    """Between the question for its prior and the answer the cell may have gone."""
+    """Between the question for its notebook and the answer the cell may have gone."""
     cells = Cells(1.0)
     begun(cells)
     (cell,) = cells.due(at(2))
     cells.idle("k_1", "r_1", at(3))
-    assert cells.begin(cell, None, at(3)) is None
+    assert cells.begin(cell, at(3)) is None
 
 
 def test_its_duration_is_told_every_two_seconds() -> None:
@@ -165,30 +163,6 @@ def test_its_duration_is_told_every_two_seconds() -> None:
     assert cells.kernel_of("cell_r_1") == "k_1"
     assert cells.kernel_of("cell_r_2") is None
     assert cells.kernels() == {"k_1"}
-
-
-@pytest.mark.parametrize(
-    "elapsed_s, expected",
-    [
-        (4.0, Estimate(p10_s=6.0, p50_s=16.0, p90_s=36.0, basis=("history",))),
-        (15.0, Estimate(p10_s=0.0, p50_s=5.0, p90_s=25.0, basis=("history",))),
-        (20.0, None),
-    ],
-)
-def test_what_is_left_is_what_earlier_runs_took(elapsed_s: float, expected: Estimate | None) -> None:
-    """Less what has passed; nothing is said any more of a cell that has outlasted most of them."""
-    assert remaining(PRIOR, elapsed_s) == expected
-    assert remaining(None, elapsed_s) is None
-
-
-def test_the_operation_has_the_estimate() -> None:
-    """While it runs, and not at its end."""
-    cells = Cells(1.0)
-    begun(cells)
-    assert promoted(cells, 5, PRIOR).estimate == remaining(PRIOR, 5.0)
-    ended = cells.idle("k_1", "r_1", at(6))
-    assert ended is not None
-    assert ended.estimate is None
 
 
 def test_a_cell_that_reports_itself_is_no_operation() -> None:

@@ -73,8 +73,21 @@ def test_others_are_not_touched(hub: Bench) -> None:
     )
     hub.handle(KernelDied("k_1"))
     hub.handle(Disconnected(1))
-    states = {name: snapshot.state for name, snapshot in shown(hub, 2).items()}
+    seen = shown(hub, 2)
+    states = {name: snapshot.state for name, snapshot in seen.items()}
     assert states == {"op_done": "succeeded", "op_other": "running", "op_script": "running", "op_paused": "failed"}
+
+
+def test_the_time_of_a_paused_operation_stands_still_until_its_kernel_dies(hub: Bench) -> None:
+    """A kernel that dies in the morning does not make the night a part of the operation's time."""
+    hub.publisher(1)
+    hub.subscriber(2)
+    hub.publish(1, operation("op_paused", "paused"))
+    hub.wait(3)
+    hub.disconnect(1)
+    hub.handle(KernelDied("k_1"))
+    seen = shown(hub, 2)["op_paused"]
+    assert (seen.state, seen.elapsed_s, seen.stages[1].elapsed_s) == ("failed", 10.0, 6.0)
 
 
 def test_the_last_words_of_a_process_count(hub: Bench) -> None:

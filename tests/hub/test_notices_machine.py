@@ -28,6 +28,7 @@ from progress_kit.hub import (
     TokenAuthority,
     Writable,
 )
+from progress_kit.hub.notices import is_announced
 from progress_kit.model import Notify, NotifyWhen, OperationState, Snapshot, StoredOperation
 from progress_kit.protocol import decode_hub, encode
 from progress_kit.protocol.messages import (
@@ -199,7 +200,7 @@ class Notifications(RuleBasedStateMachine):
             running = Snapshot(id=name, name=name, state="running", seq=1)
             self.say(self.publishers[owner], Publish(operations=(running,)))
         self.ends[name] = End(owner, snapshot, self.seconds, life=self.life)
-        if state == "cancelled":
+        if state == "cancelled" or not is_announced(snapshot):
             self.read.add(name)
         self.publish(self.ends[name])
         self.time_passes(pause)
@@ -315,7 +316,11 @@ class Notifications(RuleBasedStateMachine):
     def server_is_killed(self) -> None:
         """A kill -9: what was not committed is gone, and all pages come back as new connections."""
         owners = [tab.owner for tab in self.tabs.values() if tab.owner is not None]
-        born_read = {name for name, end in self.ends.items() if end.snapshot.state == "cancelled"}
+        born_read = {
+            name
+            for name, end in self.ends.items()
+            if end.snapshot.state == "cancelled" or not is_announced(end.snapshot)
+        }
         self.read = self.read_on_disk | born_read
         self.begin_life()
         for owner in owners:

@@ -69,9 +69,9 @@ async def test_without_a_browser_it_names_kernel_and_notebook(hub: Hub) -> None:
         assert first["estimate"] is None
         done = await ended(page, first)
         again = mine.execute("import time; time.sleep(3)")
-        second = await page.until(lambda each: each["id"] == f"cell_{again}")
+        second = await page.until(lambda each: each["id"] == f"cell_{again}" and each["estimate"] is not None)
         assert second["estimate"]["basis"] == ["history"]
-        assert second["estimate"]["p50_s"] == pytest.approx(done["elapsed_s"] - second["elapsed_s"])
+        assert 0 < second["estimate"]["p50_s"] < done["elapsed_s"]
         mine.execute("import time; time.sleep(3); 1 / 0")
         failed = await page.until(lambda each: each["state"] == "failed")
         assert failed["error"] == {"type": "ZeroDivisionError", "message": "division by zero"}

@@ -34,6 +34,13 @@ def test_a_running_stage_of_unknown_total_counts_nothing_yet() -> None:
     assert operation_fraction("running", [stage("succeeded"), stage(done=7)]) == 0.5
 
 
+def test_who_knows_better_than_the_count_is_believed() -> None:
+    """As costs do, for a stage that runs and has a total; one that has ended is as far as it was."""
+    assert operation_fraction("running", [stage(done=1, total=2)], {"x": 0.9}) == 0.9
+    assert operation_fraction("failed", [stage("failed", done=1, total=2)], {"x": 0.9}) == 0.5
+    assert operation_fraction("running", [stage(done=1)], {"x": 0.9}) is None
+
+
 def test_nothing_known_is_none_and_success_is_one() -> None:
     """Unknown is not 0, and whatever was counted, a success is complete."""
     assert operation_fraction("running", []) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from progress_kit import clock
-from progress_kit.model import Action, OperationState, Snapshot
+from progress_kit.model import Action, OperationState, Prior, Snapshot
 from progress_kit.publisher import Publisher
 from progress_kit.settings import Settings
 from tests.wire_server import HubServer
@@ -22,6 +22,7 @@ class Operation:
         self.done = 0
         self.commands: list[tuple[Action, str | None, str | None]] = []
         self.refusal: str | None = None
+        self.learnt: list[Prior] = []
         self.samples = 0
         self.began = clock.monotonic()
         self._lock = threading.RLock()
@@ -49,6 +50,9 @@ class Operation:
     def command(self, action: Action, reason: str | None, by: str | None) -> str | None:
         self.commands.append((action, reason, by))
         return self.refusal
+
+    def learn(self, prior: Prior) -> None:
+        self.learnt.append(prior)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,18 @@ from progress_kit import clock
 from progress_kit import publisher as room
 from progress_kit.model import Snapshot
 from progress_kit.protocol import SUBPROTOCOL, TOKEN_HEADER, Limits
-from progress_kit.protocol.messages import Command, Error, Expiring, Heartbeat, Hello, Ping, Pong
+from progress_kit.protocol.messages import (
+    Command,
+    Error,
+    Expiring,
+    Heartbeat,
+    Hello,
+    Ping,
+    Pong,
+    Publish,
+    Span,
+    Timeline,
+)
 from progress_kit.publisher import Disabled, Publisher
 from tests.publisher.conftest import Operation
 from tests.wire_server import SECRET, HubServer
@@ -58,6 +69,29 @@ def test_an_operation_appears_moves_and_ends_at_the_hub(publisher: Publisher, hu
     assert publisher.flush(20)
     assert hub.stored("op_1").state == "succeeded"
     assert publisher.hub_id == "h_test"
+
+
+def test_a_timeline_goes_with_the_end(publisher: Publisher, hub: HubServer) -> None:
+    """It is gone through in the publisher's thread, and reaches the hub right after the end, once."""
+    operation = Operation()
+    publisher.add(operation)
+    hub.wait_state("op_1", "running")
+    threads = []
+
+    def spans() -> Iterator[Span]:
+        threads.append(threading.current_thread())
+        yield Span("a.py", "main", "pid 1", 1, 0.0, 2.0, "succeeded")
+
+    operation.state = "succeeded"
+    publisher.timeline("op_1", spans())
+    publisher.end(operation)
+    hub.wait(lambda: any(isinstance(message, Timeline) for _, message in hub.frames), "the timeline arrives")
+    told = [message for _, message in hub.frames if isinstance(message, (Publish, Timeline))]
+    assert [type(message) for message in told[-2:]] == [Publish, Timeline]
+    assert threads == [publisher._thread]
+    publisher.timeline("op_unknown", spans())
+    assert publisher.flush(20)
+    assert len(threads) == 1
 
 
 def test_the_hub_is_told_of_an_end_at_once(make_publisher: Make, hub: HubServer) -> None:

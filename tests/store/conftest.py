@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from progress_kit import clock
-from progress_kit.model import HubInfo, Lease, OperationState, Snapshot, StoredOperation, is_terminal
+from progress_kit.model import HubInfo, Lease, OperationState, Pseudonyms, Snapshot, StoredOperation, is_terminal
 from progress_kit.protocol import encode
 from progress_kit.protocol.rest import StoreState
 from progress_kit.store import Retention, Store
@@ -44,11 +44,11 @@ def row(
 class Opened:
     """A started store, and what it reported."""
 
-    def __init__(self, path: Path, hub_id: str, retention: Retention) -> None:
+    def __init__(self, path: Path, hub_id: str, retention: Retention, names: Pseudonyms | None) -> None:
         self.stored: list[tuple[str, int]] = []
         self.statuses: list[tuple[StoreState, str | None]] = []
         self._reported = threading.Condition()
-        self.store = Store(path, hub_id, self._on_stored, self._on_status, retention)
+        self.store = Store(path, hub_id, self._on_stored, self._on_status, retention, names=names)
         self.rows = {each.id: each for each in self.store.start()}
 
     def _on_stored(self, stored: list[tuple[str, int]]) -> None:
@@ -82,8 +82,13 @@ def open_store(path: Path) -> Iterator[Callable[..., Opened]]:
     """Start a store; all are closed at the end."""
     with ExitStack() as stack:
 
-        def make(path: Path = path, hub_id: str = "h_1", retention: Retention = Retention()) -> Opened:  # noqa: B008
-            opened = Opened(path, hub_id, retention)
+        def make(
+            path: Path = path,
+            hub_id: str = "h_1",
+            retention: Retention = Retention(),  # noqa: B008
+            names: Pseudonyms | None = None,
+        ) -> Opened:
+            opened = Opened(path, hub_id, retention, names)
             stack.callback(opened.store.close)
             return opened
 

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from progress_kit.eta import quantiles
-from progress_kit.model import HubInfo, OperationState, Snapshot, Stage, StoredOperation
+from progress_kit.model import HubInfo, OperationState, Pseudonyms, Snapshot, Stage, StoredOperation
 from progress_kit.protocol import decode_snapshot, encode
-from progress_kit.protocol.messages import Span
+from progress_kit.protocol.messages import PowerSum, Span, StageRecord
 from progress_kit.protocol.rest import EstimateSample, KindSummary
 from progress_kit.store import Record, Retention
 from progress_kit.store.schema import MIGRATIONS
@@ -165,7 +165,7 @@ def test_the_prior_is_made_of_runs_that_succeeded(open_store: OpenStore) -> None
         opened.store.persist(other)
     prior = opened.store.prior("local", "train").result(20)
     assert prior is not None
-    assert (prior.runs, prior.total_s) == (11, (6.0, 10.0, 14.0))
+    assert (prior.runs, prior.total_s) == (11, (11.0, 15.0, 19.0))
     assert [(stage.name, stage.duration_s) for stage in prior.stages] == [("load", (1.0, 5.0, 9.0))]
     assert [stage.seconds_per_item for stage in prior.stages] == [2.5]
     assert [(stage.cost_exponent, stage.seconds_per_cost) for stage in prior.stages] == [(None, None)]
@@ -207,3 +207,63 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(open_store: OpenStore
     opened = open_store()
     assert opened.store.status == ("ok", None)
     assert {each.name: each.elapsed_s for each in opened.rows.values()} == {"op_1": 7.0, "": None}
+
+
+SUMS = tuple(PowerSum(exponent, 10.0**exponent) for exponent in (0.5, 0.75, 1.0, 1.4, 2.0))
+COURSE = (0.01, 0.04, 0.09, 0.16, 0.25, 0.36, 0.49, 0.64, 0.81)
+
+
+def test_the_prior_says_how_time_went_with_cost(open_store: OpenStore) -> None:
+    """What the stages told beside their states is part of it, after a restart too; what cannot be used is left out."""
+    opened = open_store()
+    for number in range(1, 4):
+        stage = Stage(name="main", state="succeeded", done=4, elapsed_s=20.0)
+        opened.store.persist(run(f"op_{number}", 20.0, stages=(stage,)))
+        opened.store.record(
+            "local", f"op_{number}", Record(stages=(StageRecord(name="main", costs=SUMS, course=COURSE),))
+        )
+    opened.store.persist(run("op_4", 20.0, stages=(Stage(name="main", state="succeeded", done=4, elapsed_s=20.0),)))
+    opened.store.record("local", "op_4", Record(stages=(StageRecord(name="main", costs=SUMS[:1]),)))
+    opened.store.close()
+    prior = open_store().store.prior("local", "train").result(20)
+    assert prior is not None
+    (main,) = prior.stages
+    assert prior.runs == 4
+    assert main.cost_exponent == 1.0
+    assert main.seconds_per_cost == pytest.approx(2.0)
+    assert main.cost == pytest.approx(10.0)
+    assert main.course == pytest.approx(COURSE)
+    assert main.seconds_per_item == 5.0
+
+
+def test_a_damaged_record_costs_only_itself(open_store: OpenStore, path: Path) -> None:
+    """The run counts all the same."""
+    opened = open_store()
+    opened.store.persist(run("op_1", 20.0, stages=(Stage(name="main", state="succeeded", elapsed_s=20.0),)))
+    opened.store.record("local", "op_1", Record(stages=(StageRecord(name="main", costs=SUMS),)))
+    opened.store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE records SET stages = ?", (b'[{"name":7}]',))
+    connection.close()
+    prior = open_store().store.prior("local", "train").result(20)
+    assert prior is not None
+    assert [(stage.name, stage.cost) for stage in prior.stages] == [("main", None)]
+
+
+def test_a_kind_is_found_by_its_name_and_under_its_pseudonym(open_store: OpenStore) -> None:
+    """Runs that were kept with and without names count together; stages are called as the one who asks calls them."""
+    names = Pseudonyms(b"k" * 32)
+    opened = open_store(names=names)
+    opened.store.persist(run("op_1", 2.0, stages=(Stage(name="fit", state="succeeded", elapsed_s=2.0),)))
+    hidden = (Stage(name=names.stage("fit"), state="succeeded", elapsed_s=4.0),)
+    opened.store.persist(run("op_2", 4.0, kind=names.kind("train"), stages=hidden))
+    opened.store.record("local", "op_2", Record(stages=(StageRecord(name=names.stage("fit"), costs=SUMS),)))
+    prior = opened.store.prior("local", "train", ["fit"]).result(20)
+    assert prior is not None
+    assert (prior.runs, [stage.name for stage in prior.stages]) == (2, ["fit"])
+    assert prior.stages[0].cost == pytest.approx(10.0)
+    unasked = opened.store.prior("local", "train").result(20)
+    assert unasked is not None
+    assert {stage.name for stage in unasked.stages} == {"fit", names.stage("fit")}
+    assert len(opened.store.history("local", "train").result(20).items) == 2
+    assert opened.store.delete_history("local", "train").result(20) == 2

@@ -35,6 +35,7 @@ export type Wire =
   | Origin
   | Ping
   | Pong
+  | PowerSum
   | Presence
   | Prior
   | Publish
@@ -46,6 +47,7 @@ export type Wire =
   | Span
   | Stage
   | StagePrior
+  | StageRecord
   | State
   | StateResponse
   | StoreHealth
@@ -66,6 +68,12 @@ export type Wire =
  * @minItems 5
  */
 export type EstimateSample = [number, number | null, number | null, number, number | null];
+/**
+ * What the items of a stage cost together, each cost raised to `exponent`: time goes with one of these sums.
+ *
+ * @minItems 2
+ */
+export type PowerSum = [number, number];
 /**
  * One attempt of one task on one worker; `start_s` and `end_s` count from the operation's start.
  *
@@ -130,7 +138,8 @@ export interface Prior {
  * How long a stage took in earlier runs, and how its time grew with its cost.
  *
  *     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
- *     `seconds_per_item` is None where nothing was counted.
+ *     `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
+ *     `course` is empty where it is unknown.
  */
 export interface StagePrior {
   name: string;
@@ -142,6 +151,11 @@ export interface StagePrior {
   cost_exponent: number | null;
   seconds_per_cost: number | null;
   seconds_per_item: number | null;
+  cost: number | null;
+  /**
+   * @maxItems 9
+   */
+  course: number[];
 }
 /**
  * Nothing changed up to `revision`: an idle subscriber's resume point stays valid.
@@ -361,12 +375,18 @@ export interface Hello {
 }
 /**
  * Says that a connection publishes, and for which session (one life of one process).
+ *
+ *     `estimates`: it estimates its operations itself, and where it sends no estimate there is no basis for one. For those
+ *     who do not say so the hub estimates what comes without an estimate. `history` is what may be kept of its operations;
+ *     a hub that keeps less does so.
  */
 export interface PublisherInfo {
   /**
    * An operation's, task's or session's id.
    */
   session: string;
+  estimates?: boolean;
+  history?: 'anonymous' | 'full' | 'off';
 }
 /**
  * One page of ended operations, newest first; `next` is the `before` of the following page.
@@ -377,6 +397,8 @@ export interface HistoryResponse {
 }
 /**
  * The whole state of one operation at one moment; `seq` counts the snapshots of this operation.
+ *
+ *     Its durations are by a clock that stands still while it is paused, for `paused_s` in all.
  */
 export interface Snapshot {
   /**
@@ -637,6 +659,22 @@ export interface ResumePoint {
   revision: number;
 }
 /**
+ * What a stage of a run tells of the next one beside its state: what it cost, and the course it took.
+ *
+ *     Both are empty where they are unknown; `course` is as in `StagePrior`.
+ */
+export interface StageRecord {
+  name: string;
+  /**
+   * @maxItems 16
+   */
+  costs: PowerSum[];
+  /**
+   * @maxItems 9
+   */
+  course: number[];
+}
+/**
  * What changed for one subscription. The view is swapped when `more` is false; `reset` empties it first.
  */
 export interface State {
@@ -693,7 +731,7 @@ export interface TasksResponse {
   estimates: EstimateSample[];
 }
 /**
- * Which task ran where and when: once, at the operation's end, the longest first.
+ * Which task ran where and when, the longest first, and what the stages tell of later runs: once, at the end.
  */
 export interface Timeline {
   type: 'timeline';
@@ -705,6 +743,10 @@ export interface Timeline {
    * @maxItems 2000
    */
   spans: Span[];
+  /**
+   * @maxItems 64
+   */
+  stages: StageRecord[];
 }
 /**
  * Body of ``POST tokens``.

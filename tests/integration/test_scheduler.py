@@ -1,0 +1,151 @@
+"""Schedulers of a script, as whoever watches a real hub sees them."""
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from progress_kit.connection import access, candidates
+from progress_kit.model import Snapshot
+from progress_kit.protocol import TOKEN_HEADER
+from progress_kit.settings import Settings
+from tests.integration.processes import DEADLINE_S, Home, Script, Server, Watcher
+
+pytestmark = pytest.mark.slow
+
+WORK = """
+import time
+from pathlib import Path
+import progress_kit as pk
+
+def work(number):
+    task = pk.current()
+    task.advance(1, total=4)
+    while not Path(f"{name}-{{number}}").exists():
+        task.raise_if_cancelled()
+        time.sleep(0.01)
+    if number == 1:
+        raise ValueError("no luck")
+    return number
+
+if __name__ == "__main__":
+"""
+RUN = """
+    with pk.ParallelTaskScheduler("{name}", engine="{engine}", max_workers=2, on_error="continue") as scheduler:
+        for task in scheduler.as_completed(work, [0, 1, 2], cost=lambda number: 10 - number, name="number {{}}".format):
+            print("ended", task.item, task.state)
+    print("done")
+"""
+INTERRUPTED = """
+    with pk.ParallelTaskScheduler("{name}", engine="{engine}", max_workers=2) as scheduler:
+        print(list(scheduler.map(work, [0, 1, 2])))
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A user's own directories."""
+    return Home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def server(home: Home) -> Iterator[Server]:
+    """A running Jupyter server."""
+    with Server(home) as running:
+        yield running
+
+
+def let(home: Home, name: str, number: int) -> None:
+    """Let a task come to its end."""
+    (home.root_dir / f"{name}-{number}").touch()
+
+
+def asked(home: Home, path: str) -> dict[str, Any]:
+    """What the hub answers to a question over REST."""
+    (target, *_) = candidates(Settings(), cwd=home.root_dir, runtime_dir=home.runtime_dir)
+    token = access(target, ("subscribe",), timeout_s=DEADLINE_S).text
+    request = urllib.request.Request(f"{target.url}api/{path}", headers={TOKEN_HEADER: token})  # noqa: S310 - our own
+    with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:  # noqa: S310 - our own
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_tasks_are_seen_on_their_workers(home: Home, server: Server, engine: str) -> None:
+    """Running ones with their word, failed ones with their error, counts of all, and in the end who did what when."""
+    name = f"Seen-{engine}"
+    source = (WORK + RUN).format(name=name, engine=engine)
+    with Script(home, source) as script, Watcher(home) as watcher:
+        operation = watcher.wait(name, "running").id
+
+        def seen() -> Snapshot:
+            return watcher.session.view[operation]
+
+        watcher.until(
+            lambda: (
+                [(task.name, task.done, task.total) for task in seen().tasks]
+                == [("number 0", 1, 4), ("number 1", 1, 4)]
+            )
+        )
+        [stage] = seen().stages
+        assert stage.tasks is not None
+        assert (stage.done, stage.total, stage.tasks.running, stage.tasks.pending) == (0, 3, 2, 1)
+        assert len({task.worker for task in seen().tasks}) == 2
+        assert [task.cost for task in seen().tasks] == [10, 9]
+        let(home, name, 1)
+        watcher.until(lambda: [task.state for task in seen().tasks] == ["running", "running", "failed"])
+        failed = seen().tasks[-1]
+        assert failed.error is not None
+        assert (failed.name, failed.error.type, failed.error.message) == ("number 1", "ValueError", "no luck")
+        let(home, name, 0)
+        let(home, name, 2)
+        ended = watcher.wait(name, "succeeded", stored=True)
+        assert (ended.fraction, ended.stages[0].done) == (1, 3)
+        assert script.wait() == 0
+        assert script.err.rest() == ""
+        assert script.out.rest().splitlines()[-1] == "done"
+    spans = asked(home, f"operations/{operation}/tasks")["spans"]
+    assert sorted((task, stage, state) for task, stage, _, _, _, _, state in spans) == [
+        ("number 0", "main", "succeeded"),
+        ("number 1", "main", "failed"),
+        ("number 2", "main", "succeeded"),
+    ]
+    assert len({worker for _, _, worker, *_ in spans}) == 2
+    assert all(0 <= start_s <= end_s <= (ended.elapsed_s or 0) + 0.1 for _, _, _, _, start_s, end_s, _ in spans)
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_a_viewer_cancels_it(home: Home, server: Server, engine: str) -> None:
+    """What runs stops, what waits never begins, and the script goes on after its block."""
+    name = f"Stopped-{engine}"
+    source = (WORK + RUN).format(name=name, engine=engine).replace('    print("done")', "")
+    with Script(home, source) as script, Watcher(home) as watcher:
+        operation = watcher.wait(name, "running").id
+        watcher.until(lambda: len(watcher.session.view[operation].tasks) == 2)
+        request, frame = watcher.session.command(operation, "cancel")
+        watcher.send(frame)
+        watcher.until(lambda: request in watcher.session.results)
+        assert watcher.session.results[request].ok
+        ended = watcher.wait(name, "cancelled", stored=True)
+        counts = ended.stages[0].tasks
+        assert counts is not None
+        assert (counts.cancelled, counts.running, counts.pending) == (3, 0, 0)
+        script.wait()
+        assert "OperationCancelled" in script.err.rest()
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_ctrl_c_cancels_it(home: Home, server: Server, engine: str) -> None:
+    """The script is interrupted as any other, and the hub knows."""
+    name = f"Interrupted-{engine}"
+    with Script(home, (WORK + INTERRUPTED).format(name=name, engine=engine)) as script, Watcher(home) as watcher:
+        operation = watcher.wait(name, "running").id
+        watcher.until(lambda: len(watcher.session.view[operation].tasks) == 2)
+        script.process.send_signal(signal.SIGINT)
+        ended = watcher.wait(name, "cancelled", stored=True)
+        assert ended.error is None
+        assert script.wait() in {130, -signal.SIGINT}
+        assert script.err.rest().count("KeyboardInterrupt") == 1
