@@ -15,10 +15,12 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 NODE := jupyter_ext/labextension
 BUILT := jupyter_ext/progress_kit_jupyter/labextension/package.json
+# The widget, for pages without the labextension.
+WIDGET := progress_kit/display/static/widget.js
 LINK := $(VENV)/share/jupyter/labextensions/progress-kit
 
 # Directories are listed too: their time changes when a file is removed.
-NODE_SOURCES := $(shell find $(addprefix $(NODE)/,src style schema) 2>/dev/null) \
+NODE_SOURCES := $(shell find $(addprefix $(NODE)/,src style schema scripts) 2>/dev/null) \
 	$(wildcard $(addprefix $(NODE)/,package.json package-lock.json tsconfig.json .npmrc))
 PACKAGING := pyproject.toml hatch_build.py $(shell find jupyter_ext/jupyter-config -type f)
 
@@ -40,7 +42,7 @@ help: ## this list
 # ---------------------------------------------------------------- what people use
 
 .PHONY: lab
-lab: $(STAMPS)/lab $(BUILT) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
+lab: $(STAMPS)/lab $(BUILT) $(WIDGET) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
 	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) --ServerApp.root_dir="$(CURDIR)" \
 		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT) $(NOT_SHARED)
 
@@ -62,7 +64,7 @@ mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state ma
 	$(BIN)/python -m tests.hub.breaks
 
 .PHONY: bench
-bench: $(STAMPS)/dev $(BUILT) chromium ## the figures of the benchmarks, side by side
+bench: $(STAMPS)/dev $(BUILT) $(WIDGET) chromium ## the figures of the benchmarks, side by side
 	unset PYTHONDONTWRITEBYTECODE; for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file; done
 
 .PHONY: format
@@ -78,7 +80,7 @@ generate: $(STAMPS)/dev $(STAMPS)/node ## write the JSON Schema of the wire and 
 
 .PHONY: clean
 clean: ## remove what was built, keep what was installed
-	rm -rf build dist $(NODE)/lib $(NODE)/*.tsbuildinfo $(dir $(BUILT)) .coverage* htmlcov
+	rm -rf build dist $(NODE)/lib $(NODE)/*.tsbuildinfo $(dir $(BUILT)) $(dir $(WIDGET)) .coverage* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find progress_kit jupyter_ext tests notebooks -name node_modules -prune -o \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
@@ -100,7 +102,7 @@ lint-python: $(STAMPS)/dev
 	$(BIN)/lint-imports
 
 .PHONY: lint-typescript
-lint-typescript: $(STAMPS)/dev $(BUILT)
+lint-typescript: $(STAMPS)/dev $(BUILT) $(WIDGET)
 	$(NPM) run --silent types:check
 	$(NPM) run --silent typecheck
 	$(NPM) run --silent lint:check
@@ -134,6 +136,10 @@ $(STAMPS)/node: $(STAMPS)/venv $(wildcard $(NODE)/package-lock.json)
 
 $(BUILT): $(STAMPS)/lab $(STAMPS)/node $(NODE_SOURCES)
 	$(NPM) run --silent build:prod
+	touch $@
+
+$(WIDGET): $(BUILT)
+	$(NPM) run --silent build:widget
 	touch $@
 
 .PHONY: chromium

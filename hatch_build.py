@@ -1,4 +1,4 @@
-"""Build hook: puts the built labextension into the wheel, and builds it first where node is at hand."""
+"""Build hook: puts the built labextension into the wheel, and builds it and the widget first where node is at hand."""
 
 import os
 import shutil
@@ -13,8 +13,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCE = Path("jupyter_ext/labextension")
 BUILD = Path("jupyter_ext/progress_kit_jupyter/labextension")
 TARGET = "share/jupyter/labextensions/progress-kit"
+WIDGET = Path("progress_kit/display/static/widget.js")  # package data, listed among the artifacts of pyproject.toml
 BUILD_LOG = "build_log.json"  # holds paths of the machine that built it
-WATCHED = ("src", "style", "schema", "package.json", "package-lock.json", "tsconfig.json")
+WATCHED = ("src", "style", "schema", "scripts", "package.json", "package-lock.json", "tsconfig.json")
 
 
 class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -37,8 +38,8 @@ class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
         elif not built:
             self.app.display_warning(
                 "progress_kit: node and npm were not found and there is no built labextension, so this package comes "
-                "without the JupyterLab side (no live bars after a reload, no panel). Install Node.js 20 or newer "
-                "and install again, or install a released wheel."
+                "without the JupyterLab side (no live bars after a reload, no panel) and without the widget of VS Code "
+                "and Colab. Install Node.js 20 or newer and install again, or install a released wheel."
             )
 
     def _build(self, root: Path) -> None:
@@ -55,12 +56,12 @@ class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def is_stale(root: Path) -> bool:
-    """Tell whether any source of the labextension is newer than its build, or there is no build."""
-    built = root / BUILD / "package.json"
-    if not built.exists():
+    """Tell whether any source of labextension and widget is newer than its build, or there is no build."""
+    built = (root / BUILD / "package.json", root / WIDGET)
+    if not all(path.exists() for path in built):
         return (root / SOURCE / "package.json").exists()
     newest = max((path.stat().st_mtime for path in _sources(root / SOURCE)), default=0.0)
-    return newest > built.stat().st_mtime
+    return newest > min(path.stat().st_mtime for path in built)
 
 
 def _sources(source: Path) -> Iterator[Path]:

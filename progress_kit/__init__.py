@@ -16,8 +16,11 @@ TYPE_CHECKING = False  # type checkers take it for theirs; `typing` itself is no
 
 if TYPE_CHECKING:
     from progress_kit.complexity import cost
+    from progress_kit.display import ProgressWidget as ProgressWidget  # public, though not in __all__
     from progress_kit.errors import (
+        DependencyCycleError,
         DuplicateStageError,
+        EngineMissingError,
         HubError,
         HubNotFoundError,
         HubRefusedError,
@@ -28,17 +31,37 @@ if TYPE_CHECKING:
         OperationNotFoundError,
         ProgressError,
         StageOrderError,
+        TaskAbandonedError,
+        TaskError,
+        TaskSkippedError,
+        TaskTimeoutError,
         UnknownStageError,
         UsageError,
+        WorkerLostError,
     )
-    from progress_kit.model import DEFAULT_STAGES, Snapshot
-    from progress_kit.tracker import ProgressTracker, Stage, Track, cancel, current, get, operations, track, tracked
+    from progress_kit.model import DEFAULT_STAGES, Estimate, Snapshot
+    from progress_kit.scheduler import ParallelTaskScheduler
+    from progress_kit.tracker import (
+        ProgressTracker,
+        Stage,
+        Track,
+        cancel,
+        current,
+        estimate,
+        get,
+        operations,
+        track,
+        tracked,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_STAGES",
+    "DependencyCycleError",
     "DuplicateStageError",
+    "EngineMissingError",
+    "Estimate",
     "HubError",
     "HubNotFoundError",
     "HubRefusedError",
@@ -47,32 +70,49 @@ __all__ = [
     "OperationCancelled",
     "OperationEndedError",
     "OperationNotFoundError",
+    "ParallelTaskScheduler",
     "ProgressError",
     "ProgressTracker",
     "Snapshot",
     "Stage",
     "StageOrderError",
+    "TaskAbandonedError",
+    "TaskError",
+    "TaskSkippedError",
+    "TaskTimeoutError",
     "Track",
     "UnknownStageError",
     "UsageError",
+    "WorkerLostError",
     "__version__",
     "cancel",
     "cost",
     "current",
+    "estimate",
     "get",
     "operations",
     "track",
     "tracked",
 ]
 
+# Not among the names of `from progress_kit import *`, which shall also work where its extra is not installed.
+_OPTIONAL = ("ProgressWidget",)
+
 # Where the names come from, the lightest first.
-_HOMES = ("progress_kit.errors", "progress_kit.complexity", "progress_kit.model", "progress_kit.tracker")
+_HOMES = (
+    "progress_kit.errors",
+    "progress_kit.complexity",
+    "progress_kit.model",
+    "progress_kit.tracker",
+    "progress_kit.display",
+    "progress_kit.scheduler",
+)
 
 
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    for home in _HOMES if name in __all__ else ():
+    for home in _HOMES if name in __all__ or name in _OPTIONAL else ():
         value = getattr(import_module(home), name, None)
         if value is not None:
             globals()[name] = value
@@ -81,4 +121,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_OPTIONAL})

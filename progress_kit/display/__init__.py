@@ -16,9 +16,14 @@ __all__ = ["ProgressWidget", "Sink", "View", "html", "mime_bundle", "open_sink",
 
 
 def __getattr__(name: str) -> object:
-    """Import the widget when it is asked for: ipywidgets is optional, and takes 50 ms."""
+    """Import the widget when it is asked for: anywidget is optional, and takes 60 ms with what it needs."""
     if name == "ProgressWidget":
-        from progress_kit.display.widget import ProgressWidget
+        try:
+            from progress_kit.display.widget import ProgressWidget
+        except ImportError as error:
+            raise ImportError(
+                f"ProgressWidget needs anywidget ({error}): pip install 'progress-kit[widget]'", name="anywidget"
+            ) from error
 
         return ProgressWidget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

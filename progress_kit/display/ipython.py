@@ -3,17 +3,27 @@
 Nothing is imported here that the process has not loaded itself: without a kernel there is nothing to talk to.
 """
 
+import logging
 import os
 import platform
 import re
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from progress_kit.display.bundle import mime_bundle
-from progress_kit.model import NAME_LENGTH, Origin, Snapshot, shorten
+from progress_kit.model import NAME_LENGTH, Action, Origin, Snapshot, is_terminal, shorten
 
+if TYPE_CHECKING:
+    from progress_kit.display.widget import CellWidget
+    from progress_kit.settings import Settings
+
+Command = Callable[[Action, str | None, str | None], str | None]
+"""Does what a viewer asks of an operation: action, reason, by whom; returns why not, or None if it is under way."""
+
+_log = logging.getLogger("progress_kit")
 _PATH_LENGTH: Final = 4_096
 _CONNECTION_FILE: Final = re.compile(r"kernel-(.+)\.json\Z")
 
@@ -39,34 +49,92 @@ class Cell:
 
     ``display()`` would put the output into whatever cell runs by then. So the message that started the cell is kept,
     and named as the parent of what is sent.
+
+    A page without the labextension gets a widget, which then follows the operation; the output itself changes only
+    at the end, because a page draws a widget anew with each change of it.
     """
 
-    def __init__(self, session: _Session, socket: object, parent: dict[str, Any]) -> None:
+    def __init__(
+        self, session: _Session, socket: object, parent: dict[str, Any], command: Command | None = None
+    ) -> None:
         self._session = session
         self._socket = socket
         self._parent = parent
+        self._command = command
         self._shown = False
+        self._widget: CellWidget | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a page follows the operation by what is shown here."""
+        return self._widget is not None
 
     def show(self, snapshot: Snapshot, hub_id: str | None) -> None:
         """Send the first display, and an update of it ever after."""
+        ended = is_terminal(snapshot.state)
+        if self._widget is not None:
+            # Before the output is replaced: what the page was told last is the end.
+            self._widget.show(snapshot)
+            if not ended:
+                return
+            self._widget.retire()
+        elif not self._shown and not ended and wants_widget(self._parent, _settings()):
+            self._widget = _cell_widget(snapshot, self._command)
+        model_id = None if self._widget is None else self._widget.model_id
         kind = "update_display_data" if self._shown else "display_data"
         content = {
-            "data": mime_bundle(snapshot, hub_id),
+            "data": mime_bundle(snapshot, hub_id, widget=model_id),
             "metadata": {},
             "transient": {"display_id": f"progress-kit-{snapshot.id}"},
         }
         # The socket hands over to the kernel's IO thread in the order of the calls, whatever thread they come from.
         self._session.send(self._socket, kind, content, parent=self._parent, ident=b"display_data")
         self._shown = True
+        if ended:
+            self._widget = self._command = None
 
 
-def running_cell() -> Cell | None:
+def wants_widget(parent: dict[str, Any], settings: "Settings") -> bool:
+    """Tell whether what sent the message `parent` needs a widget to follow an operation, and has someone to see it.
+
+    Who may not be asked for input is no person: nbclient, and all that runs notebooks by it, would only store the
+    widget's state. JupyterLab and Notebook, known by what they tell of their cells, need none if the server has said
+    that its pages have the labextension. VS Code, Colab and the others never have it, whatever their server says.
+    """
+    if settings.widget != "auto":
+        return settings.widget == "on"
+    if not parent.get("content", {}).get("allow_stdin", False):
+        return False
+    return not (settings.labextension and "deletedCells" in parent.get("metadata", {}))
+
+
+def _cell_widget(snapshot: Snapshot, command: Command | None) -> "CellWidget | None":
+    """Make a widget of the cell; None where what it needs is not installed, or was not built."""
+    try:
+        from progress_kit.display.widget import CellWidget, is_built
+
+        return CellWidget(snapshot, command) if is_built() else None
+    except ImportError:
+        return None
+    except Exception as error:  # noqa: BLE001 - versions that do not fit each other; the html needs none of them
+        _log.warning("Progress is shown without a widget: %s: %s", type(error).__name__, error)
+        return None
+
+
+@cache
+def _settings() -> "Settings":
+    from progress_kit import settings
+
+    return settings.read()
+
+
+def running_cell(command: Command | None = None) -> Cell | None:
     """Return the cell that runs now in this thread's context; None where there is no kernel. Takes microseconds."""
     kernel = _kernel()
     if kernel is None or kernel.session is None:
         return None
     parent = kernel.get_parent("shell")
-    return Cell(kernel.session, kernel.iopub_socket, parent) if parent else None
+    return Cell(kernel.session, kernel.iopub_socket, parent, command) if parent else None
 
 
 def origin() -> Origin:
@@ -84,6 +152,15 @@ def origin() -> Origin:
         notebook=_path(os.environ.get("JPY_SESSION_NAME")),  # set by the Jupyter server; no setting of ours
         cell_id=shorten(cell_id, NAME_LENGTH) if isinstance(cell_id, str) else None,
     )
+
+
+def is_forked() -> bool:
+    """Tell whether this process is a forked child of a kernel: what it sent would not arrive."""
+    module = sys.modules.get("ipykernel.kernelbase")
+    if module is None or not module.Kernel.initialized():
+        return False
+    session: _Session | None = module.Kernel.instance().session
+    return session is not None and session.pid != os.getpid()
 
 
 def _kernel() -> _Kernel | None:

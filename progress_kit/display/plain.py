@@ -9,5 +9,5 @@ def plain(snapshot: Snapshot) -> str:
     view = View.of(snapshot)
     if view.look == "running":
         return f"{view.title}: {view.percent or view.counter or view.state}"
-    parts = (view.summary, view.counter if view.look == "succeeded" else "")
+    parts = (view.summary, view.counter if view.look == "succeeded" else "", view.tasks)
     return f"{view.title}: {', '.join(part for part in parts if part)}"

@@ -6,10 +6,10 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import Final, Protocol
-from weakref import WeakSet
 
 from progress_kit import clock
-from progress_kit.display.ipython import running_cell
+from progress_kit.display import rate
+from progress_kit.display.ipython import Command, running_cell
 from progress_kit.display.terminal import terminal
 from progress_kit.model import Snapshot, is_terminal
 
@@ -19,23 +19,27 @@ UPDATES_PER_S: Final = 10
 """Updates of one operation."""
 UPDATES_PER_S_WITH_HUB: Final = 2
 """The same where a hub shows it live anyway, and the output only has to be right in a file."""
-MESSAGES_PER_S: Final = 20
-"""Updates of all operations of the process; Jupyter drops output of kernels that send too much."""
 
 _log = logging.getLogger("progress_kit")
-_on_show: "WeakSet[ThrottledSink]" = WeakSet()
 
 
 class Screen(Protocol):
-    """Something that can show an operation."""
+    """Something that can show an operation.
+
+    One with a true attribute `is_live` is followed by a person even where there is a hub, and so is updated as often.
+    """
 
     def show(self, snapshot: Snapshot, hub_id: str | None) -> None:
         """Show `snapshot`."""
 
 
-def open_sink() -> Sink | None:
-    """Return what shows the operation that begins now, or None where nothing can be shown. Takes microseconds."""
-    cell = running_cell()
+def open_sink(command: Command | None = None) -> Sink | None:
+    """Return what shows the operation that begins now, or None where nothing can be shown. Takes microseconds.
+
+    `command` does what a viewer asks of the operation: it takes the action, a reason and by whom, and returns None if
+    that is under way, else why not.
+    """
+    cell = running_cell(command)
     if cell is not None:
         return ThrottledSink(cell)
     # Workers share their parent's terminal, and only one process can rewrite a line.
@@ -103,13 +107,14 @@ class ThrottledSink:
         if is_terminal(snapshot.state):
             self._close()
             return
-        _on_show.add(self)
-        per_s = UPDATES_PER_S if hub_id is None else UPDATES_PER_S_WITH_HUB
-        self._next_at = clock.monotonic() + max(1 / per_s, len(_on_show) / MESSAGES_PER_S)
+        rate.join(self)
+        followed = hub_id is not None and not getattr(self._screen, "is_live", False)
+        per_s = UPDATES_PER_S_WITH_HUB if followed else UPDATES_PER_S
+        self._next_at = clock.monotonic() + rate.interval_s(per_s)
 
     def _close(self) -> None:
         self._screen = None
-        _on_show.discard(self)
+        rate.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -4,6 +4,8 @@ import os
 import sys
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final, TextIO
 
 from progress_kit.display.view import View
@@ -40,6 +42,22 @@ class Terminal:
                 self._write(line(list(self._running.values()), columns))
             self.stream.flush()
 
+    @contextmanager
+    def wiped(self) -> Iterator[None]:
+        """Keep the line away while a block writes."""
+        with self._lock:
+            drawn = self._drawn > 0
+            if drawn:
+                self._write("")
+                self.stream.write("\r")
+                self.stream.flush()
+            try:
+                yield
+            finally:
+                if drawn and self._running:
+                    self._write(line(list(self._running.values()), self._columns()))
+                    self.stream.flush()
+
     def _write(self, text: str, end: str = "") -> None:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         text = text.encode(encoding, "replace").decode(encoding)
@@ -57,6 +75,11 @@ class Terminal:
 
 
 _terminal: Terminal | None = None
+
+
+def wiped() -> AbstractContextManager[None]:
+    """Return a block in which a program may write to the terminal without running into the line of operations."""
+    return nullcontext() if _terminal is None or _terminal.pid != os.getpid() else _terminal.wiped()
 
 
 def terminal() -> Terminal | None:
@@ -89,14 +112,14 @@ def line(views: list[View], columns: int) -> str:
 
 def final_line(view: View, columns: int) -> str:
     """Return the line that stays when an operation has ended."""
-    counter = f", {view.counter}" if view.look == "succeeded" and view.counter else ""
-    return cut(f"{view.title}: {view.summary}{counter}", columns - 1)
+    facts = (view.summary, view.counter if view.look == "succeeded" else "", view.tasks)
+    return cut(f"{view.title}: {', '.join(filter(None, facts))}", columns - 1)
 
 
 def _one(view: View, room: int) -> str:
     state = "" if view.look == "running" else view.state
     bar = "" if view.fraction is None else _bar(view.fraction)
-    facts = [part for part in (view.counter, view.rate, view.left or view.elapsed, view.message) if part]
+    facts = [part for part in (view.counter, view.tasks, view.rate, view.left or view.elapsed, view.message) if part]
     head = " ".join(part for part in (state, view.percent.rjust(5) if view.percent else "", bar) if part)
     title = cut(view.title, max(_LEAST_TITLE, room // 3))
     return cut(f"{title} {head}  {' · '.join(facts)}".rstrip(), room)

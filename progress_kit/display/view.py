@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from progress_kit.display import text
 from progress_kit.model import (
     MESSAGE_LENGTH,
@@ -24,6 +26,7 @@ _WORDS: Final = {
     "cancelled": "cancelled",
 }
 _METRICS_SHOWN: Final = 4
+_TASKS_SHOWN: Final = ("running", "failed", "skipped", "cancelled", "abandoned")
 EARLY: Final = "ended early"
 LOST: Final = "Lost"
 """The error type of an operation whose kernel is known to have died."""
@@ -52,6 +55,8 @@ class View:
     fraction: float | None
     percent: str
     counter: str
+    tasks: str
+    """``3 running, 1 failed``, of parallel tasks; of an ended operation what did not succeed."""
     rate: str
     elapsed: str
     left: str
@@ -75,6 +80,7 @@ class View:
             fraction=snapshot.fraction,
             percent=percent,
             counter=_counter(counted, ended=snapshot.state == "succeeded"),
+            tasks=_tasks(snapshot, ended=ended),
             rate="" if ended or current is None or current.rate is None else text.rate(current.rate, _unit(current)),
             elapsed="" if snapshot.elapsed_s is None else text.duration(snapshot.elapsed_s, tenths=ended),
             left=_left(snapshot) if look == "running" else "",
@@ -104,7 +110,9 @@ class View:
     def details(self) -> tuple[str, ...]:
         """The quieter facts, in their order; none of them is empty."""
         elapsed = "" if self.ended else self.elapsed
-        return tuple(part for part in (self.counter, self.rate, self.message, self.metrics, elapsed) if part)
+        return tuple(
+            part for part in (self.counter, self.tasks, self.rate, self.message, self.metrics, elapsed) if part
+        )
 
 
 def _look(snapshot: Snapshot) -> str:
@@ -152,7 +160,12 @@ def _current_stage(snapshot: Snapshot) -> Stage | None:
 def _main_stage(snapshot: Snapshot) -> Stage | None:
     """The stage whose count says best what was done: the longest one, and rather one that names what it counted."""
     counting = [stage for stage in snapshot.stages if stage.done > 0]
-    return max(counting, key=lambda stage: (stage.unit != "", stage.elapsed_s or 0.0), default=None)
+    main = max(counting, key=lambda stage: (stage.unit != "", stage.elapsed_s or 0.0), default=None)
+    if main is None or main.tasks is None:
+        return main
+    # Parallel tasks run in all stages at once, so that no stage alone says what was done.
+    done = sum(stage.done for stage in counting if stage.tasks is not None and stage.unit == main.unit)
+    return replace(main, done=done, total=done)
 
 
 def _counter(stage: Stage | None, *, ended: bool) -> str:
@@ -162,6 +175,15 @@ def _counter(stage: Stage | None, *, ended: bool) -> str:
     if complete and not stage.unit:
         return ""  # a bare number says nothing
     return text.counter(stage.done, None if complete else stage.total, _unit(stage))
+
+
+def _tasks(snapshot: Snapshot, *, ended: bool) -> str:
+    """Count the tasks of all stages: those that run, and those that ended in another way than they should."""
+    counts = [stage.tasks for stage in snapshot.stages if stage.tasks is not None]
+    numbers = {word: sum(getattr(each, word) for each in counts) for word in _TASKS_SHOWN}
+    if ended:
+        numbers["running"] = 0
+    return ", ".join(f"{text.count(number)} {word}" for word, number in numbers.items() if number)
 
 
 def _left(snapshot: Snapshot) -> str:

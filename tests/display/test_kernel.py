@@ -1,81 +1,25 @@
 from collections.abc import Iterator
-from queue import Empty
-from typing import Any
 
 import nbformat
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
-MIME = "application/vnd.progress-kit.operation.v1+json"
-PREPARE = """
-import threading
-from msgspec.structs import replace
-from progress_kit.display import open_sink, origin
-from progress_kit.model import Snapshot, Stage
-
-def snapshot(done, state="running", seq=None):
-    stage = Stage(name="main", state=state, done=done, total=100, unit="rows")
-    return Snapshot(id="op_1", name="Copy", state=state, seq=done if seq is None else seq, stage="main",
-                    stages=(stage,), fraction=done / 100, elapsed_s=1.0, origin=origin())
-
-def in_thread(function, *arguments):
-    thread = threading.Thread(target=function, args=arguments)
-    thread.start()
-    thread.join()
-"""
+from tests.display.kernels import MIME, PREPARE, WIDGET, displays, run, running, state, until_idle
 
 
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelClient]:
-    """A real IPython kernel in its own process, whose connection file is named as a Jupyter server does."""
-    connection_file = tmp_path_factory.mktemp("runtime") / "kernel-4f2a.json"
-    manager = KernelManager(kernel_name="python3", connection_file=str(connection_file))
-    manager.start_kernel()
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=60)
-        run(client, PREPARE)
+    """A kernel as a Jupyter server starts it."""
+    with running(tmp_path_factory.mktemp("runtime") / "kernel-4f2a.json") as client:
         yield client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-        manager.cleanup_resources()
-
-
-def run(kernel: BlockingKernelClient, code: str) -> tuple[str, list[dict[str, Any]]]:
-    """Run `code` as a cell; return the id of its request, and all that was published until it was idle."""
-    request = kernel.execute(code)
-    published: list[dict[str, Any]] = []
-    while True:
-        try:
-            message = kernel.get_iopub_msg(timeout=30)
-        except Empty:
-            raise AssertionError(f"not idle after 30 s, only {[m['msg_type'] for m in published]}") from None
-        published.append(message)
-        of_this = message["parent_header"].get("msg_id") == request
-        assert not (of_this and message["msg_type"] == "error"), "\n".join(message["content"]["traceback"])
-        if of_this and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-            return request, published
-
-
-def displays(published: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The displays among `published`, and their updates."""
-    return [message for message in published if message["msg_type"] in {"display_data", "update_display_data"}]
-
-
-def state(message: dict[str, Any]) -> str:
-    """The operation's state in a display."""
-    return str(message["content"]["data"][MIME]["snapshot"]["state"])
 
 
 def test_a_display_lands_in_the_cell_where_the_operation_began(kernel: BlockingKernelClient) -> None:
     """Also when it is first shown by a thread, while another cell runs; updates name the same display."""
-    began, published = run(kernel, "sink = open_sink()")
+    began, published = run(kernel, "sink = open_sink()", by_person=False)
     assert displays(published) == []
-    other, published = run(kernel, "in_thread(sink, snapshot(10), 'h_1')")
+    other, published = run(kernel, "in_thread(sink, snapshot(10), 'h_1')", by_person=False)
     [first] = displays(published)
     assert other != began
     assert first["parent_header"]["msg_id"] == began
@@ -156,8 +100,33 @@ def test_nbclient_stores_the_final_state() -> None:
         ]
     )
     NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    assert "widgets" not in notebook.metadata  # nobody would see one, and its state would only fill the file
     [output] = notebook.cells[1].outputs
     assert output["data"][MIME]["snapshot"]["state"] == "succeeded"
     assert output["data"][MIME]["snapshot"]["origin"]["pid"] is None
     assert output["data"]["text/plain"] == "Copy: finished in 1.0 s, 100 rows"
     assert "finished in 1.0 s" in output["data"]["text/html"]
+
+
+def test_a_busy_kernel_hears_the_page_of_its_widget(kernel: BlockingKernelClient) -> None:
+    """A cell that only computes can be cancelled by the button of its widget, whatever frontend sent the message."""
+    code = (
+        "import time, progress_kit as pk\n"
+        "def rows():\n"
+        "    until = time.monotonic() + 30\n"
+        "    while time.monotonic() < until: yield\n"
+        "try:\n"
+        "    for _ in pk.track(rows(), 'Compute'): pass\n"
+        "except pk.OperationCancelled: print('stopped')\n"
+    )
+    request = kernel.execute(code)
+    while True:
+        message = kernel.get_iopub_msg(timeout=30)
+        if message["msg_type"] == "display_data":
+            break
+    widget = message["content"]["data"][WIDGET]["model_id"]
+    data = {"method": "custom", "content": {"type": "command", "request": "r1", "action": "cancel"}}
+    kernel.shell_channel.send(kernel.session.msg("comm_msg", {"comm_id": widget, "data": data}))
+    published = until_idle(kernel, request)
+    assert "stopped\n" in "".join(m["content"]["text"] for m in published if m["msg_type"] == "stream")
+    assert state(displays(published)[-1]) == "cancelled"

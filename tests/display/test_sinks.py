@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from progress_kit import clock
-from progress_kit.display import open_sink, sinks
+from progress_kit.display import open_sink, rate
 from progress_kit.display.sinks import ThrottledSink
 from progress_kit.model import Snapshot
 
@@ -80,6 +80,21 @@ def test_with_a_hub_the_output_follows_more_slowly(survey: Snapshot, hand: Hand)
     sink(replace(survey, state="cancelled"), "h_1")
 
 
+def test_with_a_hub_a_widget_is_updated_as_often_as_without(survey: Snapshot, hand: Hand) -> None:
+    """Its page has not got the labextension, and so does not hear the hub."""
+
+    class Live(Screen):
+        is_live = True
+
+    screen = Live()
+    sink = ThrottledSink(screen)
+    for seq in range(1000):
+        hand.now = 100 + seq / 1000
+        sink(at(survey, seq), "h_1")
+    assert len(screen.shown) == 10
+    sink(replace(survey, state="cancelled"), "h_1")
+
+
 def test_many_operations_share_twenty_messages_a_second(survey: Snapshot, hand: Hand) -> None:
     """Jupyter drops output of a kernel that sends too much; a hundred operations are each updated more rarely."""
     screen = Screen()
@@ -91,7 +106,7 @@ def test_many_operations_share_twenty_messages_a_second(survey: Snapshot, hand: 
         hand.now = 100 + tenth / 10
         for sink in many:
             sink(at(survey, tenth), None)
-    assert len(screen.shown) <= 10 * sinks.MESSAGES_PER_S + len(many)
+    assert len(screen.shown) <= 10 * rate.MESSAGES_PER_S + len(many)
     for sink in many:
         sink(replace(survey, state="succeeded"), None)
 

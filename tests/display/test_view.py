@@ -15,6 +15,7 @@ from progress_kit.model import (
     Snapshot,
     Stage,
     StageState,
+    TaskCounts,
 )
 
 
@@ -38,6 +39,21 @@ def test_a_running_operation_says_how_far_and_how_long_still(survey: Snapshot) -
         ("analysis", 0.8, 0.38, True),
         ("finalization", 0.1, 0.0, False),
     ]
+
+
+def test_tasks_are_counted(survey: Snapshot) -> None:
+    """How many run and how many went wrong, over all stages; after the end only what went wrong."""
+    counts = (None, TaskCounts(running=3, succeeded=20, failed=1), TaskCounts(running=1, pending=7, skipped=1_200))
+    stages = tuple(replace(stage, tasks=tasks) for stage, tasks in zip(survey.stages, counts, strict=True))
+    running = replace(survey, stages=stages)
+    assert View.of(survey).tasks == ""
+    assert View.of(running).tasks == "4 running, 1 failed, 1,200 skipped"
+    assert "4 running, 1 failed" in html(running)
+    assert plain(ended(running, "succeeded")).endswith(", 1 failed, 1,200 skipped")
+    done = tuple(
+        replace(stage, done=9, total=9, unit="tasks", tasks=TaskCounts(succeeded=9)) for stage in survey.stages
+    )
+    assert View.of(ended(replace(survey, stages=done), "succeeded")).counter == "27 tasks"
 
 
 def test_each_state_is_said_in_words(survey: Snapshot) -> None:

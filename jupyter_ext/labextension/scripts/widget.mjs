@@ -1,0 +1,69 @@
+/**
+ * Builds the widget for frontends without the labextension into the Python package: `node scripts/widget.mjs`, or with
+ * another directory as its argument.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build, transform } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const STATIC = resolve(ROOT, '../../progress_kit/display/static');
+
+/** What only our own components call so: neither the wire nor the DOM has such names, so they may be shortened. */
+const OWN =
+  /^(words|watch|panel|look|bar|trend|memory|clock|variant|usual_s|expanded|onExpand|detailsId|onToggle|offlineFor_s|offlineSince|simulated|known|endless|refused|changedAt|onChange|dispose|there|toast|browser|wanted|told|onScreen|element|main|plain|shape|pace|most|fill|range|trends|className|_[a-z]\w*[A-Za-z])$/;
+
+/** In the widget these modules stand for others. */
+const standIns = {
+  name: 'stand-ins',
+  setup(bundle) {
+    const widget = file => ({ path: resolve(ROOT, 'src/widget', file) });
+    bundle.onResolve({ filter: /^react$/ }, () => widget('react.ts'));
+    bundle.onResolve({ filter: /^\.\/(controls|details)$/ }, ({ path }) => widget(`${path}.tsx`));
+    bundle.onResolve({ filter: /^\.\/follower$/ }, () => widget('follower.ts'));
+  }
+};
+
+/** Write widget.js and widget.css into `directory`. */
+export async function buildWidget(directory) {
+  await mkdir(directory, { recursive: true });
+  await build({
+    entryPoints: [resolve(ROOT, 'src/widget/index.tsx')],
+    outfile: resolve(directory, 'widget.js'),
+    tsconfig: resolve(ROOT, 'tsconfig.json'),
+    bundle: true,
+    minify: true,
+    mangleProps: OWN,
+    mangleCache: { className: 'class' }, // which Preact knows too
+    charset: 'utf8',
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'none',
+    logLevel: 'warning',
+    plugins: [standIns]
+  });
+  await writeFile(resolve(directory, 'widget.css'), await style());
+}
+
+/** The style of the components with the host's colours in the place of JupyterLab's. */
+async function style() {
+  const read = name => readFile(resolve(ROOT, 'style', name), 'utf8');
+  const [theme, ...rest] = await Promise.all(
+    ['widget-theme.css', 'operation.css', 'widget.css'].map(read)
+  );
+  const themed = rest.join('\n').replaceAll(/var\(\s*--jp-/g, 'var(--pk-theme-');
+  for (const [, name] of themed.matchAll(/var\((--pk-theme-[\w-]+)/g)) {
+    if (!theme.includes(`${name}:`)) {
+      throw new Error(
+        `style/widget-theme.css has no ${name}, which the style of the components asks for`
+      );
+    }
+  }
+  const { code } = await transform(theme + themed, { loader: 'css', minify: true });
+  return code;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await buildWidget(resolve(process.argv[2] ?? STATIC));
+}
