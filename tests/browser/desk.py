@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 
 from tests.browser.lab import Lab
 
+AXE: Final = Path(__file__).parents[2] / "jupyter_ext/labextension/node_modules/axe-core/axe.min.js"
 LIVE_WITHIN_MS: Final = 3_000
 PATIENCE_MS: Final = 20_000
 
@@ -110,6 +111,18 @@ def expect_to_move(operation: Locator, timeout_ms: float = PATIENCE_MS) -> None:
     expect(count).to_be_visible(timeout=timeout_ms)
     before = count.inner_text()
     expect(count).not_to_have_text(before, timeout=timeout_ms)
+
+
+def violations(page: Page, selector: str) -> list[str]:
+    """What axe-core has against a part of the page: the rule and the element, one line each."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[str] = page.evaluate(
+        """async selector => (await axe.run(selector)).violations.flatMap(
+          ({ id, nodes }) => nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`)
+        )""",
+        selector,
+    )
+    return found
 
 
 def open_panel(page: Page) -> Locator:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import running
-from tests.browser.desk import Desk, bars, expect_to_move, run_cell
+from tests.browser.desk import Desk, bars, expect_to_move, run_cell, violations
 from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ import progress_kit as pk
 for line in sys.stdin:
     name, _, failure = line.strip().partition("!")
     try:
-        with pk.ProgressTracker(name, stages=["main"], notify="never"):
+        with pk.ProgressTracker(name, stages=["main"]):
             time.sleep(0.6)
             if failure:
                 raise ValueError(failure)
@@ -224,12 +224,22 @@ def test_notebook_7_has_badge_and_title_too(notebook7: Lab, desk: Desk) -> None:
     expect(page).not_to_have_title(re.compile(r"^\["))
 
 
-def violations(page: Page, selector: str) -> list[str]:
-    """What axe-core has against a part of the page, and where."""
-    page.add_script_tag(path="jupyter_ext/labextension/node_modules/axe-core/axe.min.js")
-    found: list[str] = page.evaluate(
-        """async selector => (await axe.run(selector)).violations.flatMap(
-            ({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))""",
-        selector,
-    )
-    return found
+def test_notebook_7_leads_to_the_cell_of_another_notebook(notebook7: Lab, desk: Desk) -> None:
+    """It opens in a tab of its own, and there the cell is selected."""
+    # Notebook 7.6 says so by itself, the second when it opens another notebook.
+    desk.excuse("reading 'schema'", "reading 'updateRenderOption'")
+    notebook7.notebook("front.ipynb", "1")
+    notebook7.notebook("back.ipynb", "1", "2", LOOP.format(stop="back.stop"), "4")
+    page = desk.notebook(notebook7, "back.ipynb")
+    run_cell(page, 2)
+    expect_to_move(bars(page))
+    page.close()
+    page = desk.notebook(notebook7, "front.ipynb")
+    (notebook7.root / "back.stop").touch()
+    expect(badge(page)).to_have_attribute("aria-label", re.compile("not seen yet: 1 ended"))
+    badge(page).click()
+    with desk.context.expect_page() as opened:
+        completions(page).get_by_role("button", name="Open Count the grains").click()
+    active = opened.value.locator(".jp-Notebook .jp-CodeCell.jp-mod-active")
+    expect(active).to_contain_text("Count the grains")
+    expect(active).to_be_in_viewport()

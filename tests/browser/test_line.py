@@ -104,7 +104,9 @@ def test_a_cut_line_is_bridged_by_the_estimate(
     way.heal()
     expect(line).to_contain_text("live", timeout=40_000)
     expect(report).not_to_contain_text("estimated", timeout=40_000)
-    assert value(report) == pytest.approx(told(own_lab)["fraction"] * 100, abs=3)
+    before = told(own_lab)["fraction"] * 100
+    page.wait_for_function("before => window.pkValues.at(-1) >= before - 3", arg=before)
+    assert value(report) <= told(own_lab)["fraction"] * 100 + 3
     seen = page.evaluate("window.pkValues")
     assert seen == sorted(seen)
     assert script.stdin is not None

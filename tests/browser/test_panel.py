@@ -1,15 +1,15 @@
 import re
-from pathlib import Path
+import time
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.desk import Desk, bars, open_panel, run_cell
+from progress_kit import clock
+from tests.browser.desk import Desk, bars, expect_to_move, open_panel, run_cell, violations
 from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parents[2] / "jupyter_ext" / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 SURVEY = """
 import time
 from pathlib import Path
@@ -30,6 +30,24 @@ for number in pk.track(range(100), "Weigh <i>ghosts</i> של", unit="ghosts"):
     time.sleep(0.02)
     if number == 40:
         raise ValueError("there are none")
+"""
+PEEL = """
+import time
+import progress_kit as pk
+with open("onions.log", "w", buffering=1) as log:
+    for onion in pk.track(list(range(5_000)), "Peel onions", unit="onions"):
+        print(onion, file=log)
+        time.sleep(0.02)
+"""
+AN_HOUR_AHEAD = """
+(() => {
+  const Real = Date;
+  const ahead = 3_600_000;
+  window.Date = class extends Real {
+    constructor(...when) { when.length === 0 ? super(Real.now() + ahead) : super(...when); }
+    static now() { return Real.now() + ahead; }
+  };
+})();
 """
 MANY = """
 import contextvars
@@ -146,6 +164,71 @@ def test_a_cell_that_cannot_be_cancelled_can_be_interrupted(lab: Lab, desk: Desk
     expect(deaf).to_have_class(re.compile("pk-look-cancelled"))
 
 
+def test_work_is_paused_and_goes_on(lab: Lab, desk: Desk) -> None:
+    """A pause from the panel makes the loop stand before its next item; it goes on with that, or is cancelled there."""
+    lab.notebook("onions.ipynb", PEEL)
+    page = desk.notebook(lab, "onions.ipynb")
+    run_cell(page)
+    panel = open_panel(page)
+    onions = operation(panel, "Peel onions")
+    expect_to_move(onions)
+    onions.get_by_role("button", name="Pause Peel onions").click()
+    expect(onions).to_have_class(re.compile("pk-look-paused"))
+    expect(bars(page)).to_have_class(re.compile("pk-look-paused"))
+    peeled = (lab.root / "onions.log").read_text(encoding="utf-8").splitlines()
+    expect(onions.locator(".pk-count")).to_contain_text(f"{len(peeled):,} / 5,000 onions")
+    onions.get_by_role("button", name="Details of Peel onions").click()
+    expect(onions).to_contain_text(re.compile(r"paused for [2-9] s"))
+    assert (lab.root / "onions.log").read_text(encoding="utf-8").splitlines() == peeled
+    desk.picture(page, "paused")
+    assert violations(page, ".pk-panel-widget") == []
+
+    onions.get_by_role("button", name="Resume Peel onions").click()
+    expect(onions).to_have_class(re.compile("pk-look-running"))
+    expect_to_move(onions)
+    onions.get_by_role("button", name="Pause Peel onions").click()
+    expect(onions).to_have_class(re.compile("pk-look-paused"))
+    onions.get_by_role("button", name="Cancel Peel onions").click()
+    onions.get_by_role("button", name="yes").click()
+    expect(onions).to_have_class(re.compile("pk-look-cancelled"))
+    peeled = (lab.root / "onions.log").read_text(encoding="utf-8").splitlines()
+    assert peeled == [str(number) for number in range(len(peeled))]
+
+
+def test_a_browser_whose_clock_is_wrong_shows_the_time_of_the_hub(lab: Lab, desk: Desk) -> None:
+    """Durations, the predicted end and what was just now are right although the browser is an hour ahead."""
+    desk.context.add_init_script(AN_HOUR_AHEAD)
+    lab.notebook("ahead.ipynb", SURVEY.format(stop="ahead.stop").replace("Survey the stars", "Wind the clocks"))
+    page = desk.notebook(lab, "ahead.ipynb")
+    assert abs(page.evaluate("Date.now()") / 1_000 - clock.wall() - 3_600) < 60
+    began = clock.wall()
+    run_cell(page)
+    panel = open_panel(page)
+    clocks = operation(panel, "Wind the clocks")
+    clocks.get_by_role("button", name="Details of Wind the clocks").click()
+    expect(clocks).to_contain_text(re.compile(r"elapsed [1-5]?\d s"))
+    expect(clocks.locator(".pk-ends")).to_have_text(re.compile(r"about \d\d:\d\d"))
+    desk.picture(page, "an-hour-ahead")
+    started = re.search(r"started (\d\d:\d\d)", clocks.inner_text())
+    assert started is not None
+    assert started[1] in clock_times(began, clock.wall())
+    # Where the panel is narrow there is no room for it.
+    end = re.search(r"about (\d\d:\d\d)", clocks.locator(".pk-ends").text_content() or "")
+    assert end is not None
+    assert end[1] in clock_times(began, clock.wall() + 1_800)
+    (lab.root / "ahead.stop").touch()
+    expect(clocks).to_have_class(re.compile("pk-look-succeeded"))
+    page.locator(".pk-badge").click()
+    item = page.get_by_role("dialog", name="Recent completions").get_by_role("listitem").first
+    expect(item).to_contain_text("Wind the clocks")
+    expect(item).to_contain_text("just now")
+
+
+def clock_times(first: float, last: float) -> set[str]:
+    """The minutes from one moment to another, as clocks show them."""
+    return {time.strftime("%H:%M", time.localtime(at)) for at in (*range(int(first), int(last), 30), last)}
+
+
 def test_a_thousand_operations_stay_smooth(own_lab: Lab, desk: Desk) -> None:
     """Of a thousand live operations only those on the screen are in the page; all can be reached and found."""
     script = own_lab.script(MANY.format(stop="many.stop"))
@@ -173,15 +256,3 @@ def test_a_thousand_operations_stay_smooth(own_lab: Lab, desk: Desk) -> None:
 def operation(panel: Locator, name: str) -> Locator:
     """The operations in the panel whose texts hold `name`."""
     return panel.locator(".pk-operation", has_text=name)
-
-
-def violations(page: Page, selector: str) -> list[str]:
-    """What axe-core has against a part of the page: the rule and the element, one line each."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[str] = page.evaluate(
-        """async selector => (await axe.run(selector)).violations.flatMap(
-          ({ id, nodes }) => nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`)
-        )""",
-        selector,
-    )
-    return found

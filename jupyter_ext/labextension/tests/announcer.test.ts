@@ -36,6 +36,7 @@ let sent: (Notified | Read)[];
 let inbox: InboxModel;
 let notify: Signal<IProgressHub, NotifyRequest>;
 let policy: IPolicy;
+let silent: boolean;
 let focused: boolean;
 let permission: Permission;
 let watched: Set<string>;
@@ -50,6 +51,7 @@ beforeEach(() => {
   inbox = new InboxModel();
   notify = new Signal<IProgressHub, NotifyRequest>({} as IProgressHub);
   policy = { when: 'always', after_s: 30 };
+  silent = false;
   focused = true;
   permission = 'default';
   watched = new Set();
@@ -60,6 +62,9 @@ beforeEach(() => {
     settings: {
       get notify() {
         return policy;
+      },
+      get silent() {
+        return silent;
       }
     },
     attention: {
@@ -156,6 +161,14 @@ describe('elsewhere', () => {
     expect(notification!.options).toEqual({ body: 'demo.ipynb', tag: 'progress-kit-n1' });
     expect(sent).toEqual([{ type: 'notified', id: 'n1', shown: 'browser' }]);
     expect(toasts()).toEqual([]);
+  });
+
+  it("leaves it to JupyterLab's list where that is told to be silent", () => {
+    silent = true;
+    ask('n1', ended());
+    expect(BrowserNotification.all).toEqual([]);
+    expect(sent).toEqual([{ type: 'notified', id: 'n1', shown: 'toast' }]);
+    expect(toasts()).toHaveLength(1);
   });
 
   it('leads to the cell by a click', () => {

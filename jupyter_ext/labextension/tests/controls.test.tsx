@@ -121,6 +121,32 @@ describe('pause and resume', () => {
     press(`Resume ${NAME}`);
     expect(actions.ask).toHaveBeenCalledWith(expect.anything(), 'resume');
   });
+
+  it('say so while a pause that was heard waits for the next step, and can be taken back', () => {
+    const held = { actions: ['cancel', 'resume'] as ('cancel' | 'resume')[] };
+    for (const request of [null, asked({ action: 'pause' })]) {
+      const { actions, button, press } = show(held, { request });
+      expect(screen.getByText('pausing…')).toBeTruthy();
+      expect(button(`Pause ${NAME}`)).toBeNull();
+      press(`Resume ${NAME}`);
+      expect(actions.ask).toHaveBeenCalledWith(expect.anything(), 'resume');
+    }
+    const { button } = show(
+      { actions: ['cancel', 'pause'] as ('cancel' | 'pause')[] },
+      { request: asked({ action: 'resume' }) }
+    );
+    expect(screen.queryByText('resuming…')).toBeNull();
+    expect(button(`Pause ${NAME}`)).not.toBeNull();
+  });
+
+  it('do not keep anybody from cancelling, but nothing comes after that', () => {
+    const names = (action: 'pause' | 'cancel') => {
+      const { button } = show(both, { request: asked({ action }) });
+      return [`Cancel ${NAME}`, `Pause ${NAME}`].map(name => button(name) !== null);
+    };
+    expect(names('pause')).toEqual([true, false]);
+    expect(names('cancel')).toEqual([false, false]);
+  });
 });
 
 describe('the other ways to act', () => {

@@ -1,6 +1,7 @@
 import { act, cleanup, fireEvent, render, screen, within } from '@testing-library/react';
 import axe from 'axe-core';
 import * as React from 'react';
+import type UPlot from 'uplot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
@@ -17,14 +18,21 @@ import type { Snapshot } from '../src/protocol';
 import { NOW, snapshot, stage } from './snapshots';
 
 /** What uPlot was asked to draw; a canvas is nothing that jsdom has. */
-const { charts } = vi.hoisted(() => ({ charts: [] as { data: unknown; gone: boolean }[] }));
+const { charts } = vi.hoisted(() => ({
+  charts: [] as { options: UPlot.Options; data: unknown; drawn: number; gone: boolean }[]
+}));
 vi.mock('uplot', () => ({
   default: class {
-    constructor(_: unknown, data: unknown) {
+    constructor(
+      readonly options: UPlot.Options,
+      public data: unknown
+    ) {
       charts.push(this);
-      this.data = data;
     }
-    data: unknown;
+    drawn = 1;
+    setData() {
+      this.drawn++;
+    }
     gone = false;
     over = document.createElement('div');
     destroy() {
@@ -88,6 +96,7 @@ function show(snapshots: Snapshot[], props: Partial<IHistoryProps> = {}) {
         runs={list.runs}
         usual={list.usual}
         kinds={list.kinds}
+        live={() => []}
         reading={{ busy: false, complete: true, error: null }}
         clock={{ now: () => NOW }}
         theme="light"
@@ -263,6 +272,32 @@ describe('a kind', () => {
     );
     cleanup();
     expect(charts.map(({ gone }) => gone)).toEqual([true]);
+  });
+
+  it('shows what runs now beside what has ended', async () => {
+    const open = snapshot({
+      id: 'op_9',
+      kind: 'k',
+      estimate: { ...snapshot().estimate!, p50_s: 9 }
+    });
+    const live = vi.fn((kind: string) => (kind === 'k' ? [open, { ...open, estimate: null }] : []));
+    show(
+      [0, 1, 2].map(n => ended(n)),
+      { live }
+    );
+    await act(async () => {
+      choose();
+      await vi.dynamicImportSettled();
+    });
+    expect(charts.at(-1)!.data).toEqual([
+      [0, 1, 2, 3, 4],
+      [10, 11, 12, null, null]
+    ]);
+    expect(screen.getByRole('img').getAttribute('aria-label')).toMatch(/^3 runs, 2 running, /);
+    expect(screen.getByText('running')).toBeTruthy();
+    const { elapsed_s } = open;
+    const range = charts.at(-1)!.options.scales!['y']!.range as (...args: unknown[]) => number[];
+    expect(range(null, 0, 12)[1]).toBeCloseTo(1.1 * (elapsed_s! + 9));
   });
 
   it('is deleted whole, when asked twice', () => {

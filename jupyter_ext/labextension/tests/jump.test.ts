@@ -51,6 +51,7 @@ describe('the way to a cell', () => {
       id: `panel ${path}`,
       context: { path, ready: Promise.resolve() },
       revealed: Promise.resolve(),
+      isAttached: true,
       sessionContext: { session: kernelId === null ? null : { kernel: { id: kernelId } } },
       content
     };
@@ -107,10 +108,35 @@ describe('the way to a cell', () => {
     expect(content.activeCellIndex).toBe(1);
   });
 
-  it('stays where it is when the notebook opens in a tab of its own', async () => {
+  it('is told to the page of the notebook where that opens in a tab of its own, once', async () => {
     await jumper().to(origin());
     expect(opened).toEqual(['work/demo.ipynb']);
     expect(activated).toEqual([]);
+    const other = panel('work/other.ipynb', null);
+    const { made, content, cells } = panel('work/demo.ipynb', null);
+    // As Jupyter Notebook makes one in the page that opens the other.
+    const passing = panel('work/demo.ipynb', null);
+    await jumper().arrive(Object.assign(passing.made, { isAttached: false }));
+    await jumper().arrive(other.made);
+    expect(passing.content.scrollToCell).not.toHaveBeenCalled();
+    expect(other.content.scrollToCell).not.toHaveBeenCalled();
+    await jumper().arrive(made);
+    expect(content.activeCellIndex).toBe(1);
+    expect(content.scrollToCell).toHaveBeenCalledWith(cells[1], 'center');
+    await jumper().arrive(made);
+    expect(content.scrollToCell).toHaveBeenCalledOnce();
+  });
+
+  it('is no news a day later, nor where the notebook was found here', async () => {
+    const { made, content } = panel('work/demo.ipynb', 'kernel-1');
+    await jumper().to(origin());
+    vi.useFakeTimers({ now: Date.now() + 86_400_000 });
+    await jumper().arrive(made);
+    vi.useRealTimers();
+    await jumper(() => panels.push(made)).to(origin());
+    expect(content.scrollToCell).toHaveBeenCalledOnce();
+    await jumper().arrive(made);
+    expect(content.scrollToCell).toHaveBeenCalledOnce();
   });
 
   it('shows the panel for what has no notebook', async () => {

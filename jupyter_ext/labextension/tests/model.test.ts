@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { elapsedAt, HubClock, type IChange, OperationsModel } from '../src/model';
+import { elapsedAt, HubClock, type IChange, OperationsModel, pausedAt } from '../src/model';
 import { NOW, snapshot } from './snapshots';
 
 describe('the operations of a page', () => {
@@ -96,5 +96,14 @@ describe('the elapsed time between two messages', () => {
     expect(elapsedAt(snapshot({ hub: { ...hub, lease: 'stale' } }), NOW + 3)).toBe(21.4);
     expect(elapsedAt(snapshot({ hub: null }), NOW + 3)).toBe(21.4);
     expect(elapsedAt(snapshot({ elapsed_s: null }), NOW)).toBeNull();
+  });
+
+  it('is counted as a pause meanwhile, as long as the operation is heard of', () => {
+    const paused = snapshot({ state: 'paused', paused_s: 60 });
+    expect(pausedAt(paused, NOW + 3)).toBeCloseTo(63);
+    expect(pausedAt(paused, NOW - 3)).toBe(60);
+    expect(pausedAt({ ...paused, state: 'running' }, NOW + 3)).toBe(60);
+    expect(pausedAt({ ...paused, hub: { ...paused.hub!, lease: 'lost' } }, NOW + 3)).toBe(60);
+    expect(pausedAt({ ...paused, hub: null }, NOW + 3)).toBe(60);
   });
 });

@@ -100,6 +100,16 @@ describe('one operation', () => {
     expect(container.querySelector('.pk-bar')).toBeNull();
   });
 
+  it('counts the tasks of all stages, and those that failed', () => {
+    const ended = { succeeded: 8, failed: 1, cancelled: 0, skipped: 0, abandoned: 0 };
+    const tasks = { pending: 0, running: 0, paused: 0, ...ended };
+    const stages = ['analysis', 'planning'].map(name =>
+      stage({ name, state: 'succeeded', done: 9, total: 9, unit: 'tasks', elapsed_s: 3, tasks })
+    );
+    const { text } = show({ state: 'succeeded', stages, fraction: 1, elapsed_s: 13 });
+    expect(text).toBe('Customize résumé18 tasks in 13 s, 2 faileddetails');
+  });
+
   it('does not claim the whole of a loop that was left early', () => {
     const { text, now } = show({
       state: 'succeeded',

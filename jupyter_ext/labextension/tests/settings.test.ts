@@ -54,6 +54,20 @@ it('follows a change of the stored values', () => {
   expect(settings.notify).toEqual({ when: 'always', after_s: 30 });
 });
 
+it("is silent while JupyterLab's notifications are, and tells of that", () => {
+  const settings = new Settings();
+  expect(settings.silent).toBe(false);
+  const told = vi.fn();
+  settings.changed.connect(told);
+  const file = { composite: { doNotDisturbMode: true }, changed: new Signal<object, void>({}) };
+  settings.followSilence(file as unknown as Parameters<Settings['followSilence']>[0]);
+  expect([settings.silent, told.mock.calls.length]).toEqual([true, 1]);
+  file.composite = { doNotDisturbMode: false };
+  file.changed.emit();
+  expect([settings.silent, told.mock.calls.length]).toEqual([false, 2]);
+  expect(settings.badge).toBe(true);
+});
+
 it('says of each setting what it is', () => {
   for (const each of Object.values(schema.properties)) {
     expect(each.title).not.toBe('');

@@ -21,7 +21,8 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
   const request = openRequest(props.request, snapshot);
   const name = isolate(snapshot.name);
   const offered = (action: Action): boolean =>
-    snapshot.actions.includes(action) && (request === null || request.refused !== null);
+    snapshot.actions.includes(action) && !isInTheWay(request, action);
+  const held = isHeld(snapshot);
   if (sure !== null) {
     const interrupt = sure === 'interrupt';
     return (
@@ -45,7 +46,11 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
   }
   return (
     <>
-      <Progress request={request} words={words} />
+      {request === null && held && snapshot.state === 'running' ? (
+        <span className="pk-quiet pk-asked">{words.__('pausing…')}</span>
+      ) : (
+        <Progress request={request} words={words} />
+      )}
       {isInterruptible(snapshot, request, actions) && (
         <Button
           plain
@@ -64,7 +69,7 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
           {words.__('pause')}
         </Button>
       )}
-      {snapshot.state === 'paused' && offered('resume') && (
+      {held && offered('resume') && (
         <Button
           plain
           aria-label={words.__('Resume %1', name)}
@@ -87,12 +92,24 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
   );
 }
 
-/** A request whose effect has not been seen yet. */
-function openRequest(request: IRequest | null, { state }: Snapshot): IRequest | null {
-  const done =
-    (request?.action === 'pause' && state === 'paused') ||
-    (request?.action === 'resume' && state === 'running');
+/** A request whose effect has not been seen yet. A pause that was heard waits for the work's next step. */
+function openRequest(request: IRequest | null, snapshot: Snapshot): IRequest | null {
+  const held = isHeld(snapshot);
+  const done = (request?.action === 'pause' && held) || (request?.action === 'resume' && !held);
   return done ? null : request;
+}
+
+/** Whether it is paused, or will be where its work looks next: then it can only be resumed. */
+function isHeld({ state, actions }: Snapshot): boolean {
+  return state === 'paused' || (actions.includes('resume') && !actions.includes('pause'));
+}
+
+/** Whether `action` has to wait for what was asked before: nothing comes after a cancel, and nothing is asked twice. */
+function isInTheWay(request: IRequest | null, action: Action): boolean {
+  if (request === null || request.refused !== null) {
+    return false;
+  }
+  return request.action === action || (request.action !== 'pause' && request.action !== 'resume');
 }
 
 function isInterruptible(

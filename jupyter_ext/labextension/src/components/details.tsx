@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import { elapsedAt } from '../model';
+import { elapsedAt, pausedAt } from '../model';
 import { isTerminal } from '../protocol';
 import { Button } from './button';
 import { duration, moment } from './format';
@@ -48,13 +48,14 @@ function Facts(props: IPartProps): React.JSX.Element {
   const { snapshot, watch, words, usual_s } = props;
   const { started_at, ended_at, origin } = snapshot;
   const elapsed = elapsedAt(snapshot, watch.now);
+  const paused = pausedAt(snapshot, watch.now);
   const facts = [
     started_at === null ? null : words.__('started %1', moment(started_at, watch.now)),
     ended_at === null ? null : words.__('ended %1', moment(ended_at, watch.now)),
     elapsed === null || (isTerminal(snapshot.state) && snapshot.state === 'succeeded')
       ? null
       : words.__('elapsed %1', duration(elapsed)),
-    snapshot.paused_s >= 1 ? words.__('paused for %1', duration(snapshot.paused_s)) : null,
+    paused < 1 ? null : words.__('paused for %1', duration(paused)),
     snapshot.estimate === null || snapshot.estimate.why === ''
       ? null
       : isolate(snapshot.estimate.why),

@@ -118,10 +118,20 @@ function achievementOf(snapshot: Snapshot, words: IWords): string {
   if (stage === null) {
     return words.__('in %1', time);
   }
+  // Parallel tasks run in all stages at once, so that no stage alone says what was done.
+  const tasks = snapshot.stages.filter(each => each.tasks !== null && each.unit === stage.unit);
+  const number = stage.tasks === null ? stage.done : sum(tasks.map(each => each.done));
   const done = isBytes(stage.unit)
-    ? progress(stage.done, null, stage.unit)
-    : `${count(stage.done)} ${isolate(stage.unit)}`;
-  return words.__('%1 in %2', done, time);
+    ? progress(number, null, stage.unit)
+    : `${count(number)} ${isolate(stage.unit)}`;
+  const failed = sum(tasks.map(each => (each.tasks?.failed ?? 0) + (each.tasks?.abandoned ?? 0)));
+  return failed === 0
+    ? words.__('%1 in %2', done, time)
+    : words.__('%1 in %2, %3 failed', done, time, count(failed));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, each) => all + each, 0);
 }
 
 /** Where it stands or stood: `after 3 min 12 s at 61 %`, `last seen 02:14 at 71 %`. */

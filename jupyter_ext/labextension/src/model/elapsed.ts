@@ -13,3 +13,10 @@ export function elapsedAt(snapshot: Snapshot, now: number): number | null {
   }
   return snapshot.elapsed_s + Math.max(0, now - snapshot.hub.changed_at);
 }
+
+/** Seconds that an operation has stood still at `now`, by the same reckoning. */
+export function pausedAt({ state, paused_s, hub }: Snapshot, now: number): number {
+  return state !== 'paused' || hub === null || hub.lease !== 'ok'
+    ? paused_s
+    : paused_s + Math.max(0, now - hub.changed_at);
+}

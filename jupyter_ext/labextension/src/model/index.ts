@@ -1,5 +1,5 @@
 export { HubClock } from './clock';
-export { elapsedAt } from './elapsed';
+export { elapsedAt, pausedAt } from './elapsed';
 export { Follower, type IShown } from './follower';
 export { InboxModel } from './inbox';
 export { type ILine, type LineReason, offlineSince, POLL_S } from './line';

@@ -17,7 +17,7 @@ export interface IAnnouncerOptions {
     readonly notify: ISignal<IProgressHub, NotifyRequest>;
     send(message: Notified | Read): void;
   };
-  readonly settings: { readonly notify: IPolicy };
+  readonly settings: { readonly notify: IPolicy; readonly silent: boolean };
   readonly attention: { readonly focused: boolean; isOn(snapshot: Snapshot): boolean };
   readonly permission: { readonly state: Permission };
   readonly words: IWords;
@@ -35,7 +35,8 @@ interface IShown {
 
 /**
  * Tells the user of the ends that the hub hands to this page, once: by a toast where the page has the focus, by the
- * browser elsewhere. What the user did not want to hear of, or was looking at, is only answered.
+ * browser elsewhere. What the user did not want to hear of, or was looking at, is only answered. Where JupyterLab is
+ * told to be silent it keeps the toasts in its list without showing them, and the browser shows nothing either.
  */
 export class Announcer {
   constructor(private readonly _options: IAnnouncerOptions) {
@@ -59,9 +60,9 @@ export class Announcer {
   }
 
   private _show(id: string, ended: readonly Snapshot[]): 'browser' | 'toast' {
-    const { attention, permission, words } = this._options;
+    const { attention, permission, settings, words } = this._options;
     const said = announcementOf(ended, words);
-    const elsewhere = !attention.focused && permission.state === 'granted';
+    const elsewhere = !attention.focused && permission.state === 'granted' && !settings.silent;
     if (elsewhere && this._inBrowser(id, said, ended)) {
       return 'browser';
     }

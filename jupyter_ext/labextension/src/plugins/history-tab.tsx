@@ -24,7 +24,7 @@ import {
   spansOf,
   spansOfTasks
 } from '../model';
-import type { Origin, Snapshot } from '../protocol';
+import { isTerminal, type Origin, type Snapshot } from '../protocol';
 import type { IProgressHub } from '../tokens';
 
 const historyIcon = new LabIcon({
@@ -99,6 +99,7 @@ export class HistoryTab extends ReactWidget {
             runs={this._list.runs}
             usual={this._list.usual}
             kinds={this._list.kinds}
+            live={this._live}
             reading={this._list.reading}
             clock={hub.model.clock}
             theme={themes?.theme ?? ''}
@@ -120,6 +121,12 @@ export class HistoryTab extends ReactWidget {
 
   private readonly _request = (path: string, init?: RequestInit): Promise<Response> =>
     this._options.hub.request(path, init);
+
+  private readonly _live = (kind: string): Snapshot[] =>
+    this._options.hub.model
+      .list()
+      .filter(each => each.kind === kind && !isTerminal(each.state) && each.hub?.lease !== 'lost')
+      .reverse();
 
   private readonly _want = (want: 'more' | 'all' | { kind: string }): void => {
     void (want === 'more'

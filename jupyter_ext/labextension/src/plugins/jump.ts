@@ -3,6 +3,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
 import type { Origin } from '../protocol';
+import { leaveWord, takeWord } from './arrival';
 
 /** The id of the panel that lists the operations. */
 export const PANEL_ID = 'progress-kit-panel';
@@ -19,8 +20,8 @@ export class Jumper {
   ) {}
 
   /**
-   * Go there. A notebook that is not open is opened: Jupyter Notebook opens it in a tab of its own, where the cell is
-   * then not selected.
+   * Go there. A notebook that is not open is opened: Jupyter Notebook opens it in a tab of its own, whose page then
+   * finds word of the cell.
    */
   async to(origin: Origin): Promise<void> {
     const panel = this.panelOf(origin) ?? (await this._open(origin));
@@ -34,6 +35,16 @@ export class Jumper {
     this._app.shell.activateById(panel.id);
     await Promise.all([panel.context.ready, panel.revealed]);
     await showCell(panel, origin.cell_id);
+  }
+
+  /** Show the cell that another page has sent its user to, in a notebook that is opened here. */
+  async arrive(panel: NotebookPanel): Promise<void> {
+    await Promise.all([this._app.restored, panel.context.ready, panel.revealed]);
+    // Jupyter Notebook makes one for a moment in the page that opens another.
+    const cell = panel.isAttached ? takeWord(panel.context.path) : null;
+    if (cell !== null) {
+      await showCell(panel, cell);
+    }
   }
 
   /** The open notebook of an operation, the one with its kernel first; null if there is none. */
@@ -57,7 +68,11 @@ export class Jumper {
       return null;
     }
     await commands.execute('docmanager:open', { path });
-    return this._find(panel => panel.context.path === path) ?? 'elsewhere';
+    const panel = this._find(each => each.context.path === path && each.isAttached);
+    if (panel === null && origin.cell_id !== null) {
+      leaveWord(path, origin.cell_id);
+    }
+    return panel ?? 'elsewhere';
   }
 
   /** The path of the session with this kernel: a notebook may have been renamed since its kernel started. */

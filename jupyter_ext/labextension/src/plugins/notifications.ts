@@ -31,6 +31,7 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     const attention = new Attention(app, jumper);
     const reporter = new PresenceReporter(hub, attention, browserPermission);
     const seen = new SeenEnds(hub, attention);
+    notebooks?.widgetAdded.connect((_, panel) => void jumper.arrive(panel));
     app.shell.currentChanged?.connect(() => {
       reporter.report();
       seen.look();

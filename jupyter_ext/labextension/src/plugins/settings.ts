@@ -15,6 +15,8 @@ export interface IProgressSettings {
   readonly statusBar: boolean;
   readonly tabTitle: boolean;
   readonly favicon: boolean;
+  /** Whether JupyterLab is told to silence all notifications. */
+  readonly silent: boolean;
   /** Emitted when any of them has changed, and when they were first read. */
   readonly changed: ISignal<IProgressSettings, void>;
 }
@@ -25,8 +27,10 @@ export const IProgressSettings = new Token<IProgressSettings>(
 );
 
 const PLUGIN_ID = 'progress-kit:settings';
+/** JupyterLab's own, with its "Silence all notifications". */
+const NOTIFICATIONS_ID = '@jupyterlab/apputils-extension:notification';
 
-type Values = Omit<IProgressSettings, 'changed'>;
+type Values = Omit<IProgressSettings, 'changed' | 'silent'>;
 
 const DEFAULTS: Values = {
   notify: { when: 'longer', after_s: 30 },
@@ -52,6 +56,10 @@ export const settingsPlugin: JupyterFrontEndPlugin<IProgressSettings> = {
       (error: unknown) =>
         console.warn('progress-kit: the settings could not be read; the defaults hold', error)
     );
+    registry?.load(NOTIFICATIONS_ID).then(
+      stored => settings.followSilence(stored),
+      () => undefined // an application without notifications of its own has nothing to silence
+    );
     return settings;
   }
 };
@@ -76,8 +84,21 @@ export class Settings implements IProgressSettings {
   get favicon(): boolean {
     return this._values.favicon;
   }
+  get silent(): boolean {
+    return this._silent;
+  }
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** Be silent whenever `stored`, JupyterLab's settings of notifications, say so. */
+  followSilence(stored: Pick<ISettingRegistry.ISettings, 'composite' | 'changed'>): void {
+    const take = (): void => {
+      this._silent = stored.composite['doNotDisturbMode'] === true;
+      this._changed.emit();
+    };
+    stored.changed.connect(take);
+    take();
   }
 
   /** Take the values of `stored`, now and whenever they change. */
@@ -99,6 +120,7 @@ export class Settings implements IProgressSettings {
   }
 
   private _values: Values = DEFAULTS;
+  private _silent = false;
   private _changed = new Signal<this, void>(this);
 }
 

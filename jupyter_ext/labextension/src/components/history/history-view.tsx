@@ -34,6 +34,8 @@ export interface IHistoryProps {
   readonly usual: ReadonlyMap<string, IUsual>;
   /** Kind → how many runs of it there are. */
   readonly kinds: ReadonlyMap<string, number>;
+  /** The operations of a kind that have not ended, the newest last. */
+  readonly live: (kind: string) => readonly Snapshot[];
   readonly reading: IReading;
   readonly clock: { now(): number };
   /** The name of the theme: plots are drawn anew when it changes. */
@@ -157,6 +159,7 @@ export function HistoryView(props: IHistoryProps): React.JSX.Element {
             <RunDetails
               run={selected}
               siblings={siblings}
+              live={props.live}
               usual={usual}
               clock={clock}
               load={props.load}
@@ -180,7 +183,7 @@ export function HistoryView(props: IHistoryProps): React.JSX.Element {
 function KindHead(
   props: IHistoryProps & { kind: string; siblings: readonly IRun[] }
 ): React.JSX.Element {
-  const { kind, siblings, usual, clock, look, onLook, onDeleteKind, words } = props;
+  const { kind, siblings, live, usual, clock, look, onLook, onDeleteKind, words } = props;
   return (
     <section className="pk-kind" aria-label={words.__('Durations of %1', kind)}>
       <div className="pk-kind-head">
@@ -196,6 +199,7 @@ function KindHead(
       {siblings.length > 1 && (
         <KindPlot
           runs={siblings}
+          live={() => live(kind)}
           usual={usual.get(kind)}
           selected={null}
           clock={clock}

@@ -1,8 +1,10 @@
 import * as React from 'react';
 import type UPlot from 'uplot';
 
-import { type IRun, type IUsual, OUTCOMES, SLOW, timeSteps } from '../../model';
+import { elapsedAt, type IRun, type IUsual, OUTCOMES, SLOW, timeSteps } from '../../model';
+import type { Snapshot } from '../../protocol';
 import { duration, moment } from '../format';
+import { useTick } from '../use-now';
 import type { IWords } from '../words';
 import { drawMark, Mark, markColor } from './markers';
 import { type Drawing, type IColors, Plot } from './plot';
@@ -13,6 +15,8 @@ const HEIGHT = 170;
 export interface IKindPlotProps {
   /** The runs of one kind, in the order of time. */
   readonly runs: readonly IRun[];
+  /** Those that have not ended, as they are now. */
+  readonly live: () => readonly Snapshot[];
   readonly usual: IUsual | undefined;
   /** The run to point out. */
   readonly selected: string | null;
@@ -23,23 +27,29 @@ export interface IKindPlotProps {
 
 /** How long the runs of one kind took, one after the other: the median, what is usual, and what went wrong. */
 export function KindPlot(props: IKindPlotProps): React.JSX.Element {
-  const { runs, usual, selected, clock, onSelect, words } = props;
+  const { runs, live, usual, selected, clock, onSelect, words } = props;
   const [under, setUnder] = React.useState<IRun | null>(null);
+  useTick(true);
+  const now = clock.now();
+  const open = live().map(snapshot => openRun(snapshot, now));
+  const latest = React.useRef(open);
+  latest.current = open;
   const draw = React.useCallback(
     (colors: IColors) =>
-      drawing(runs, usual, selected, colors, {
+      drawing(runs, open.length, () => latest.current, usual, selected, colors, {
         label: at => moment(at, clock.now()),
         onMove: place => setUnder(place === null ? null : (runs[place] ?? null))
       }),
-    [runs, usual, selected, clock]
+    [runs, open.length, usual, selected, clock]
   );
   const present = OUTCOMES.filter(outcome => runs.some(run => run.outcome === outcome));
   return (
     <figure className="pk-figure">
       <Plot
-        label={kindText(runs, usual, clock.now(), words)}
+        label={kindText(runs, usual, open.length, now, words)}
         height={HEIGHT}
         draw={draw}
+        beat={open.length === 0 ? 0 : now}
         onClick={place => {
           const run = runs[place];
           if (run !== undefined) {
@@ -54,6 +64,12 @@ export function KindPlot(props: IKindPlotProps): React.JSX.Element {
             {outcomeText(outcome, false, words)}
           </span>
         ))}
+        {open.length > 0 && (
+          <span>
+            <Mark outcome="running" />
+            {words.__('running')}
+          </span>
+        )}
         {runs.some(run => isSlow(run, usual)) && (
           <span>
             <Mark outcome="slow" />
@@ -90,21 +106,43 @@ interface IWordsOfPlot {
   readonly onMove: (place: number | null) => void;
 }
 
+/** A run that has not ended: for how long it has run, and how long it will in all as far as that is known. */
+interface IOpenRun {
+  readonly elapsed_s: number;
+  readonly whole_s: number | null;
+}
+
+function openRun(snapshot: Snapshot, now: number): IOpenRun {
+  const { estimate } = snapshot;
+  const elapsed_s = elapsedAt(snapshot, now) ?? 0;
+  return {
+    elapsed_s,
+    whole_s:
+      estimate === null ? null : Math.max(elapsed_s, (snapshot.elapsed_s ?? 0) + estimate.p50_s)
+  };
+}
+
 function drawing(
   runs: readonly IRun[],
+  opens: number,
+  open: () => readonly IOpenRun[],
   usual: IUsual | undefined,
   selected: string | null,
   colors: IColors,
   { label, onMove }: IWordsOfPlot
 ): Drawing {
-  const last = runs.length - 1;
-  const durations = runs.map(run => run.duration_s);
+  const last = runs.length + opens - 1;
+  const durations = Array.from({ length: last + 1 }, (_, place) => runs[place]?.duration_s ?? null);
+  const longest = (): number =>
+    Math.max(0, ...open().map(({ elapsed_s, whole_s }) => whole_s ?? elapsed_s));
   return {
-    data: [runs.map((_, place) => place), durations],
+    data: [durations.map((_, place) => place), durations],
     padding: [12, 12, 0, 0],
     scales: {
       x: { time: false, range: () => [Math.min(-0.5, last - 4.5), last + 0.5] },
-      y: { range: (_, __, max) => [0, 1.1 * Math.max(max, usual?.total_s[2] ?? 0, 1e-3)] }
+      y: {
+        range: (_, __, max) => [0, 1.1 * Math.max(max, usual?.total_s[2] ?? 0, longest(), 1e-3)]
+      }
     },
     series: [{}, { points: { show: false }, paths: () => null }],
     axes: [
@@ -125,7 +163,10 @@ function drawing(
     cursor: { x: false },
     hooks: {
       drawAxes: [chart => usual !== undefined && drawUsual(chart, usual, colors)],
-      draw: [chart => drawRuns(chart, runs, usual, selected, colors)],
+      draw: [
+        chart => drawRuns(chart, runs, usual, selected, colors),
+        chart => drawOpen(chart, runs.length, open(), colors)
+      ],
       setCursor: [chart => onMove(chart.cursor.idx ?? null)]
     }
   };
@@ -177,6 +218,34 @@ function drawRuns(
     }
     if (run.id === selected) {
       ring(ctx, x, y, 2.8 * size, colors.text);
+    }
+  });
+  ctx.restore();
+}
+
+/** What runs now: a ring that rises, on a line to where it is expected to end. */
+function drawOpen(chart: UPlot, first: number, open: readonly IOpenRun[], colors: IColors): void {
+  const { ctx } = chart;
+  const size = 4 * devicePixelRatio;
+  ctx.save();
+  ctx.lineWidth = 1.6 * devicePixelRatio;
+  ctx.strokeStyle = colors.fill;
+  open.forEach(({ elapsed_s, whole_s }, place) => {
+    const x = chart.valToPos(first + place, 'x', true);
+    const y = chart.valToPos(elapsed_s, 'y', true);
+    const end = chart.valToPos(whole_s ?? elapsed_s, 'y', true);
+    ring(ctx, x, y, size, colors.fill);
+    if (end < y - 2 * size) {
+      ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(x, y - size);
+      ctx.lineTo(x, end);
+      ctx.stroke();
+      ctx.setLineDash([]);
+      ctx.beginPath();
+      ctx.moveTo(x - size, end);
+      ctx.lineTo(x + size, end);
+      ctx.stroke();
     }
   });
   ctx.restore();

@@ -40,17 +40,18 @@ export function drawMark(
   context.stroke();
 }
 
-const SHAPES: Record<Outcome | 'slow', string> = {
+const SHAPES: Record<Outcome | 'slow' | 'running', string> = {
   succeeded: 'M12 8a4 4 0 1 1-8 0a4 4 0 1 1 8 0z',
   failed: 'M4 4l8 8M12 4l-8 8',
   cancelled: 'M4 4h8v8h-8z',
+  running: 'M12 8a4 4 0 1 1-8 0a4 4 0 1 1 8 0z',
   slow: 'M14 8a6 6 0 1 1-12 0a6 6 0 1 1 12 0z',
   lost: 'M8 4l4 8h-8z',
   unknown: 'M8 4l4 8h-8z'
 };
 
 /** The same marks for the legend. */
-export function Mark({ outcome }: { outcome: Outcome | 'slow' }): React.JSX.Element {
+export function Mark({ outcome }: { outcome: Outcome | 'slow' | 'running' }): React.JSX.Element {
   return (
     <svg className={`pk-mark pk-mark-${outcome}`} viewBox="0 0 16 16" aria-hidden="true">
       <path d={SHAPES[outcome]} />

@@ -26,16 +26,21 @@ interface IPlotProps {
   readonly height: number;
   /** Keep it the same (`useCallback`) as long as what it draws is the same. */
   readonly draw: (colors: IColors) => Drawing;
+  /** Changes when the same thing is to be drawn again, because time has passed. */
+  readonly beat?: number;
   readonly onClick?: ((place: number) => void) | undefined;
 }
 
 /** A plot on a canvas, as wide as there is room. The library comes with the first one. */
-export function Plot({ label, height, draw, onClick }: IPlotProps): React.JSX.Element {
+export function Plot({ label, height, draw, beat, onClick }: IPlotProps): React.JSX.Element {
   const box = React.useRef<HTMLDivElement>(null);
   const theme = React.useContext(ThemeContext);
   const [failed, setFailed] = React.useState(false);
   const clicked = React.useRef(onClick);
   clicked.current = onClick;
+  const drawn = React.useRef<UPlot | null>(null);
+  // With its data it scales anew, too.
+  React.useEffect(() => drawn.current?.setData(drawn.current.data), [beat]);
   React.useEffect(() => {
     const element = box.current;
     if (element === null) {
@@ -69,6 +74,7 @@ export function Plot({ label, height, draw, onClick }: IPlotProps): React.JSX.El
           data,
           element
         );
+        drawn.current = chart;
         chart.over.addEventListener('click', () => {
           const place = chart?.cursor.idx;
           if (typeof place === 'number') {
@@ -82,6 +88,7 @@ export function Plot({ label, height, draw, onClick }: IPlotProps): React.JSX.El
     return () => {
       gone = true;
       sizes.disconnect();
+      drawn.current = null;
       chart?.destroy();
     };
   }, [draw, height, theme]);

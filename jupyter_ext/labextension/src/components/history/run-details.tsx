@@ -32,6 +32,8 @@ export interface IDetailsProps {
   readonly run: IRun;
   /** The runs of its kind, in the order of time. */
   readonly siblings: readonly IRun[];
+  /** The operations of a kind that have not ended. */
+  readonly live: (kind: string) => readonly Snapshot[];
   readonly usual: ReadonlyMap<string, IUsual>;
   readonly clock: { now(): number };
   readonly load: (id: string) => Promise<IRunDetails>;
@@ -48,8 +50,8 @@ type Loaded = { id: string } & ({ details: IRunDetails } | { error: string });
 
 /** One run: is it normal, where did the time go, and was the estimate right. */
 export function RunDetails(props: IDetailsProps): React.JSX.Element {
-  const { run, siblings, usual, clock, load, onSelect, onClose, onKind, onDelete, onOpen, words } =
-    props;
+  const { run, siblings, live, usual, clock, load, words } = props;
+  const { onSelect, onClose, onKind, onDelete, onOpen } = props;
   const [loaded, setLoaded] = React.useState<Loaded | null>(null);
   const { id } = run;
   const section = React.useRef<HTMLElement>(null);
@@ -132,6 +134,7 @@ export function RunDetails(props: IDetailsProps): React.JSX.Element {
       {siblings.length > 1 && (
         <KindPlot
           runs={siblings}
+          live={() => live(run.kind ?? '')}
           usual={known}
           selected={id}
           clock={clock}

@@ -95,14 +95,18 @@ export function normalText(
   return `${how} ${most}`;
 }
 
-/** A kind's runs in words: what the plot shows, for those who do not see it. `runs` in the order of time. */
+/** A kind's runs in words: what the plot shows, for those who do not see it. `runs` in the order of time; `open` go on. */
 export function kindText(
   runs: readonly IRun[],
   usual: IUsual | undefined,
+  open: number,
   now: number,
   words: IWords
 ): string {
   const parts = [runsText(runs.length, words)];
+  if (open > 0) {
+    parts.push(words.__('%1 running', open));
+  }
   if (usual !== undefined) {
     const [low, median, high] = usual.total_s;
     parts.push(words.__('median %1', duration(median, true)));
