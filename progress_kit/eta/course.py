@@ -19,7 +19,7 @@ class Course:
     and for the items, which are the first.
     """
 
-    __slots__ = ("_sums", "cells", "here", "moved_s", "moves", "now_s", "spacing_s")
+    __slots__ = ("_sums", "cells", "first", "first_s", "here", "moved_s", "moves", "now_s", "spacing_s")
 
     def __init__(self, width: int) -> None:
         self.cells: list[Cell] = [(0.0,) * width]
@@ -27,6 +27,8 @@ class Course:
         self.spacing_s = 0.0
         self.now_s = self.moved_s = 0.0
         self.moves = 0
+        self.first: Cell = self.here
+        self.first_s = 0.0
         self._sums = [[0.0, 0.0, 0.0] for _ in range(width)]
 
     def wait(self, seconds: float) -> None:
@@ -46,6 +48,7 @@ class Course:
             sums[2] += step * step
         self.moves += 1
         if not self.spacing_s:
+            self.first, self.first_s = there, self.now_s
             self.spacing_s = max(self.now_s / 4, 1e-200)
         self._fill(there, passed_s)
         self.moved_s, self.here = self.now_s, there

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from math import exp, isfinite
 from typing import Final
 
-from progress_kit.eta.calm import Calm
+from progress_kit.eta.calm import Calm, Reason
+from progress_kit.eta.learning import course_of
 from progress_kit.eta.plan import History, Part, Whole, whole
 from progress_kit.eta.pool import Pool
 from progress_kit.eta.slowdown import Slowdown
 from progress_kit.eta.stage import StageForecast
+from progress_kit.eta.why import why
 from progress_kit.eta.work import Work
 from progress_kit.model import Basis, Estimate, Prior, Stage, is_terminal
 
@@ -18,6 +20,8 @@ _HIGH: Final = 1.7
 recorded work of many kinds."""
 _WIDEST: Final = 4.6
 """A factor of a hundred: beyond that an interval says nothing more."""
+_PASSES: Final = 0.2
+"""Where it is known how long the work should take, what slows it down is taken to pass, more so the less sure it is."""
 _BY_COST: Final = 0.2
 _BY_HISTORY: Final = 0.1
 """What an estimate rests on is named from such a share on."""
@@ -51,6 +55,7 @@ class Estimator:
         self._costs: Mapping[str, Work] = _NO_COSTS
         self._pools: Mapping[str, Pool] = _NO_POOLS
         self._calm = Calm()
+        self._reason = Reason()
         self._slowdown = Slowdown()
 
     # ---------------------------------------------------------------- what is seen
@@ -67,6 +72,13 @@ class Estimator:
 
         `costs` and `pools` belong to stages by name: what is done there by cost, and who works on it. Time that goes
         back, or that is no number, counts as standing still.
+
+        A pool is given anew with each update: `Pool(workers, running, waiting)`. `running` has one `Running` for each
+        task that runs now, with the seconds for which it has and, where costs are known, its cost for each exponent as
+        `CostSums.one(item)` gives it; `waiting` has such costs of the tasks that wait, in the order of their turn, of
+        which the last 48 are enough. From a task that is there no longer when `done` has grown, the estimator learns
+        how far durations are apart; so tell the real begin of tasks, not that of a batch. With a pool, `Work.done` is
+        the sum over the tasks that have ended, in whatever order, and `Work.step` means nothing.
         """
         passed_s = elapsed_s - self._now_s if isfinite(elapsed_s) and elapsed_s > self._now_s else 0.0
         self._now_s += passed_s
@@ -84,6 +96,8 @@ class Estimator:
                 self._counts[stage.name] = float(stage.done)
             elif stage.done > before or (is_terminal(stage.state) and stage.name == self._last_moved):
                 moved.append(stage)
+            elif stage.name in pools and stage.name in self._forecasts:
+                self._forecasts[stage.name].crew.look_at(pools[stage.name], self._now_s, moved=False)
         if moved:
             each_s = self._loose_s / len(moved)
             self._loose_s = 0.0
@@ -102,8 +116,10 @@ class Estimator:
         if forecast is None or len(forecast.course.here) != width:
             forecast = self._forecasts[stage.name] = StageForecast(width)
             passed_s = self._spent_s[stage.name] - self._since_s.get(stage.name, 0.0)
-        forecast.course.wait(passed_s)
-        forecast.see(float(stage.done), stage.total, work, self._pools.get(stage.name))
+        forecast.unit = stage.unit
+        forecast.wait(passed_s)
+        forecast.crew.look_at(self._pools.get(stage.name), self._now_s, moved=True)
+        forecast.see(float(stage.done), stage.total, work)
 
     # ---------------------------------------------------------------- what follows
 
@@ -114,22 +130,23 @@ class Estimator:
             later_s = elapsed_s - self._now_s
         if not self._stages or any(stage.state == "paused" for stage in self._stages):
             return None
-        found = self._whole(self._loose_s + later_s)
+        found = self._whole(later_s)
         if found is None or not isfinite(found.left_s) or found.left_s <= 0:
             self._calm.forget()
             return None
-        unsure = found.unsure
-        low_s = found.left_s * exp(-min(_LOW * unsure, _WIDEST))
-        high_s = found.left_s * exp(min(_HIGH * unsure, _WIDEST))
-        slowdown = self._slowdown.see(self._now_s + later_s, low_s, found.left_s, found.usual_s, self.prior)
-        shown_s, why = self._calm.show(self._now_s + later_s, low_s, found.left_s, high_s, slow_tail=found.tail)
+        unsure, now_s = found.unsure, self._now_s + later_s
+        left_s = found.left_s * exp(-_PASSES * unsure * max(found.by_cost, found.by_history))
+        low_s = left_s * exp(-min(_LOW * unsure, _WIDEST))
+        high_s = left_s * exp(min(_HIGH * unsure, _WIDEST))
+        slowdown = self._slowdown.see(now_s, low_s, left_s, found.usual_s, self.prior)
+        shown_s = self._calm.show(now_s, low_s, left_s, high_s)
         return Estimate(
             p10_s=min(low_s, shown_s),
             p50_s=shown_s,
             p90_s=max(high_s, shown_s),
             basis=self._basis(found),
             slowdown=slowdown,
-            why=why,
+            why=self._reason.show(now_s, why(found.facts) if found.facts is not None else ""),
         )
 
     def rates(self) -> dict[str, float | None]:
@@ -141,26 +158,30 @@ class Estimator:
             if is_terminal(stage.state):
                 found[stage.name] = stage.done / stage.elapsed_s if stage.done > 0 and stage.elapsed_s else None
             elif stage.state == "running" and forecast is not None:
-                here_s = self._loose_s if stage.name == self._current() else 0.0
-                forecast.course.now_s += here_s
-                found[stage.name] = forecast.rate()
-                forecast.course.now_s -= here_s
+                found[stage.name] = forecast.rate(self._loose_s if stage.name == self._current() else 0.0)
         return found
 
-    def _whole(self, loose_s: float) -> Whole | None:
+    def course(self, stage: str) -> tuple[float, ...]:
+        """Return how the time of a stage that is done went, as `StagePrior` has it; empty where it is unknown."""
+        forecast, done = self._forecasts.get(stage), self._counts.get(stage, 0.0)
+        if forecast is None or done <= 0 or forecast.course.now_s <= 0:
+            return ()
+        seen = forecast.course
+        return course_of([(i * seen.spacing_s / seen.now_s, cell[0] / done) for i, cell in enumerate(seen.cells)])
+
+    def _whole(self, later_s: float) -> Whole | None:
         current = self._current()
+        history = History(self.prior)
         parts = []
         for stage in self._stages:
             spent_s = self._spent_s.get(stage.name, 0.0)
             forecast = self._forecasts.get(stage.name)
             outlook, share = None, 0.0
-            here_s = loose_s if stage.name == current else 0.0
+            here_s = self._loose_s + later_s if stage.name == current else 0.0
             if forecast is not None and not is_terminal(stage.state):
-                forecast.course.now_s += here_s
-                outlook, share = forecast.outlook(), forecast.share
-                forecast.course.now_s -= here_s
+                outlook, share = forecast.outlook(here_s, later_s, history.course(stage.name)), forecast.share
             parts.append(Part(stage, spent_s + here_s, share, outlook, self._costs.get(stage.name)))
-        return whole(parts, History(self.prior), weights_given=self._weights_given)
+        return whole(parts, history, weights_given=self._weights_given)
 
     def _current(self) -> str | None:
         """Return the stage that time is passing for."""

@@ -5,16 +5,19 @@ by what they would have said at many moments of this course about what came afte
 left now. Where little was seen, what holds for most work decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Final
 
 from progress_kit.eta.course import Course
-from progress_kit.eta.work import COSTS, ITEMS, PROPORTIONAL, likely, measures
+from progress_kit.eta.work import COSTS, ITEMS, PROPORTIONAL, likely, measures, share_of_time
 
 _WINDOWS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
 _GRAIN: Final = 1.35
 """The moments at which measures are judged are so far apart, as a factor."""
+_NEAR: Final = 2
+"""From each of them, so many on both sides of the one that lies as far ahead as the end lies now are looked at."""
 _BLUR: Final = 0.05
 """Differences below this are no evidence."""
 _WORST: Final = 3.0
@@ -26,19 +29,46 @@ _FIRST: Final = 4
 _GIFT: Final = 0.1
 _IN_NO_TIME: Final = 8
 """A tenth of the whole, done so many times as fast as the rest, is no work of this run."""
+_UNDER_WAY: Final = 3
+_LATE_START: Final = 6
+_BRIEF: Final = 0.05
+"""First steps that took so many times as long as those after them, at least three, were a start and no work of the
+usual kind; those after them must have lasted for some part of the time."""
+_TRUST: Final = 6.0
+_TRUST_WITH_COSTS: Final = 3.0
+"""How much the loss of a measure counts against it."""
+_WINDOW_TRUST: Final = 6.0
+_WINDOW_PRIOR: Final = 2.0
+"""How much the loss of a window counts against it, and as how many moments what is to be expected of it counts."""
+_DRIFT: Final = 0.1
+_NOISE: Final = 2.0
+_GRAIN_NOISE: Final = 0.3
+"""The variance that drift adds to a window as long as the whole, and what unevenness and the grain of time add to one
+as short as themselves."""
+_SPAN_LEFT: Final = 0.5
+_SPAN_LAST: Final = 0.3
+"""Windows are judged over so much of the time that is left, and of that which has passed."""
+_PARTS: Final = 16
+"""A change of speed is looked for between so many parts of the course."""
+_LOOKS: Final = 6
+"""Windows are judged at so many moments at most."""
 _TINY: Final = 1e-12
+_LEAST: Final = 1e-300
 
 
 @dataclass(slots=True)
 class View:
     """How to look at a stage: a weight for each measure, and one for each window (in cells; 0 is all of it).
 
-    `error` is how far, as a logarithm, predictions over the time that is left would have been from the truth.
+    `error` is how far, as a logarithm, predictions over the time that is left would have been from the truth. `pace` is
+    the speed since time number `since`, as a multiple of the one before it: 1 where that has not changed for sure.
     """
 
     measures: list[float]
     windows: list[tuple[int, float]]
     error: float
+    pace: float = 1.0
+    since: int = 0
 
 
 def softmax(scores: list[float]) -> list[float]:
@@ -56,12 +86,16 @@ class Past:
     the rest: the course begins after it, at time number `first`.
     """
 
-    def __init__(self, course: Course, totals: tuple[float, ...]) -> None:
+    def __init__(self, course: Course, totals: tuple[float, ...], usual: Sequence[float] = ()) -> None:
         self.course = course
         self.last = len(course.cells) - 1
-        self.first = _after_the_gift(course, totals[0])
+        self.first = _after_the_gift(course, totals[0]) or _after_the_start(course)
+        self.usual = usual
+        self._per_item = 1.0 / max(totals[0], _LEAST)
         self._origin = course.cells[self.first] if self.first else ()
-        self._totals = totals
+        wholes = tuple([a - b for a, b in zip(totals, self._origin, strict=True)]) if self._origin else totals
+        self._scale = [1.0 / whole if whole > _LEAST else 0.0 for whole in wholes]
+        self._usual_before = self._usual(self._origin) if self._origin and usual else 0.0
         self._seen: dict[int, list[float]] = {}
 
     def at(self, cell: int) -> list[float]:
@@ -73,14 +107,16 @@ class Past:
 
     def shares(self, cell: tuple[float, ...]) -> list[float]:
         """Return all measures of a cell as shares of the whole."""
-        totals = self._totals
+        usual = None
+        if self.usual:
+            usual = (self._usual(cell) - self._usual_before) / max(1.0 - self._usual_before, _TINY)
         if self._origin:
             cell = tuple([max(0.0, a - b) for a, b in zip(cell, self._origin, strict=True)])
-            totals = tuple([a - b for a, b in zip(totals, self._origin, strict=True)])
-        return measures(
-            cell[0] / totals[0] if totals[0] > 0 else 1.0,
-            [min(1.0, a / b) if b > 0 else 1.0 for a, b in zip(cell[1:], totals[1:], strict=True)],
-        )
+        found = [a * b if b else 1.0 for a, b in zip(cell, self._scale, strict=True)]
+        return measures(found[0], [min(1.0, each) for each in found[1:]], usual)
+
+    def _usual(self, cell: tuple[float, ...]) -> float:
+        return share_of_time(self.usual, cell[0] * self._per_item)
 
 
 def _after_the_gift(course: Course, total: float) -> int:
@@ -95,35 +131,80 @@ def _after_the_gift(course: Course, total: float) -> int:
     return 0
 
 
-def look(past: Past, left_s: float) -> View:
+def _after_the_start(course: Course) -> int:
+    """Return the time number at which the work is under way: after first steps that took much too long, or 0."""
+    if course.moves < _UNDER_WAY:
+        return 0
+    which = PROPORTIONAL if len(course.here) > 1 else ITEMS
+    few = (_UNDER_WAY - 1) * course.here[which] / course.moves
+    found, most = 0, float(_LATE_START)
+    last = len(course.cells) - 1
+    for cell in range(max(1, int(course.first_s / course.spacing_s) - 1), last + 1, 1 + last // 32):
+        done, passed_s = course.cells[cell][which], course.moved_s - cell * course.spacing_s
+        later = course.here[which] - done
+        if later < few or passed_s < _BRIEF * course.moved_s:
+            break
+        faster = later * cell * course.spacing_s / (passed_s * max(done, _TINY))
+        if faster > most:
+            found, most = cell, faster
+    return found
+
+
+def look(past: Past, left_s: float, uneven: list[float]) -> View:
     """Return how to look at a course that will last about `left_s` seconds more."""
     course = past.course
     spreads = course.spreads()
     with_costs = len(spreads) > 1
-    main = PROPORTIONAL - COSTS + 1 if with_costs else ITEMS
+    main = PROPORTIONAL if with_costs else ITEMS
     spread_s = spreads[main]
-    weights = _judge_measures(past, left_s, spreads, spread_s)
+    weights = _judge_measures(past, left_s, uneven, spread_s)
     windows, error = _judge_windows(past, left_s, spread_s, weights)
-    return View(weights, windows, error)
+    return View(weights, windows, error, *_change(past, weights))
+
+
+def _change(past: Past, weights: list[float]) -> tuple[float, int]:
+    """Return by which factor the speed has changed of late, and since which time number; 1 where it has not for sure.
+
+    It has if what came after some moment was slower, or faster, than nearly all that came before it, by more than what
+    came before or after differs among itself: work that takes ever longer has no such moment.
+    """
+    by_cost = weights[COSTS : len(past.course.here)]
+    which = COSTS + by_cost.index(max(by_cost)) if by_cost else ITEMS
+    edges = sorted({past.first + (past.last - past.first) * i // _PARTS for i in range(_PARTS + 1)})
+    if len(edges) <= _PARTS or past.course.moves < 2 * _PARTS:
+        return 1.0, 0
+    done = [past.at(edge)[which] for edge in edges]
+    speeds = [(b - a) / (d - c) for a, b, c, d in zip(done, done[1:], edges, edges[1:], strict=False)]
+    found, best = (1.0, 0), 1.0
+    for at in range(_PARTS // 4, _PARTS - 1):
+        before, after = sorted(speeds[:at]), sorted(speeds[at:])
+        odd = len(before) // 8
+        low, high = max(before[odd], _TINY), max(before[-1 - odd], _TINY)
+        least, most = max(after[0], _TINY), max(after[-1], _TINY)
+        apart = max(low / most, least / high) / max(high / low, most / least)
+        if apart > best:
+            old = (done[at] - done[0]) / (edges[at] - edges[0])
+            new = (done[-1] - done[at]) / (edges[-1] - edges[at])
+            found, best = (new / old, edges[at]), apart
+    return found
 
 
 def _judge_measures(past: Past, left_s: float, spreads: list[float], spread_s: float) -> list[float]:
     course = past.course
     with_costs = len(spreads) > 1
-    scores = list(likely(costs=with_costs))
+    scores = likely(costs=with_costs, usual=bool(past.usual))
     if with_costs:
         # Item by item: with the right measure the time of each is in proportion to its work.
         floor = max(spreads) * 1e-4 + _TINY
         least = min(spreads) + floor
         trust = min(course.moves, 30) / (min(course.moves, 30) + 10)
-        for i in range(len(scores)):
-            which = spreads[0] if i < COSTS else spreads[i - COSTS + 1]
-            scores[i] -= trust * log((which + floor) / least)
+        for i, spread in enumerate(spreads):
+            scores[i] -= trust * log((spread + floor) / least)
     losses, seen = _losses(past, left_s, len(scores))
     if seen > 0:
         blur = _BLUR + sqrt(min(1.0, spread_s / max(course.now_s, _TINY)))
         least = min(losses)
-        trust = (3.0 if with_costs else 6.0) * seen / (seen + 1.0)
+        trust = (_TRUST_WITH_COSTS if with_costs else _TRUST) * seen / (seen + 1.0)
         for i, loss in enumerate(losses):
             scores[i] -= trust * log((loss + blur) / (least + blur))
     weights = softmax(scores)
@@ -144,21 +225,26 @@ def _losses(past: Past, left_s: float, width: int) -> tuple[list[float], float]:
         return losses, 0.0
     horizon = log(max(left_s, _TINY) / max(past.course.now_s, _TINY))
     horizon = min(horizon, log(moments[0] / moments[-1] - 1))
+    # Moments that lie apart as what is left does from now are those that tell.
+    apart = round(log(1.0 + exp(horizon)) / log(_GRAIN))
     seen = 0.0
     for k, early in enumerate(moments):
         here = past.at(early)
         lasted = early - past.first
         start = past.first + min(lasted - 1, int(lasted * 0.7))
         back = past.at(start)
-        rates = [max(a - b, 1e-9) / (early - start) for a, b in zip(here, back, strict=True)]
-        for late in moments[:k]:
+        paces = [log(max(a - b, 1e-9) / (early - start)) for a, b in zip(here, back, strict=True)]
+        nearest = max(0, min(k - apart, k - 1 - _NEAR))
+        for late in moments[max(0, nearest - _NEAR) : min(k, nearest + _NEAR + 1)]:
             span = late - early
-            weight = exp(-(((log(span / lasted) - horizon) / 2.0) ** 2) / 2) * late / moments[0]
+            other = (log(span / lasted) - horizon) / 2.0
+            weight = exp(-other * other / 2) * late / moments[0]
             seen += weight
-            there = past.at(late)
-            for i in range(width):
-                error = abs(log(max(there[i] - here[i], 1e-9) / (rates[i] * span)))
-                losses[i] += weight * min(_WORST, error)
+            logs = log(span)
+            errors = [
+                abs(log(max(a - b, 1e-9)) - pace - logs) for a, b, pace in zip(past.at(late), here, paces, strict=True)
+            ]
+            losses = [a + weight * min(_WORST, b) for a, b in zip(losses, errors, strict=True)]
     return [loss / seen for loss in losses], seen
 
 
@@ -181,12 +267,12 @@ def _judge_windows(
     windows = [w for w in _WINDOWS if w < 0.9 * (last - past.first) and now_s - (last - w) * spacing_s >= least_s]
     lengths = [now_s - (last - w) * spacing_s for w in (*windows, last - past.first)]
     # What is to be expected of a window: noise that it does not even out, and drift that it does not follow.
+    uneven_s = _NOISE * spread_s + _GRAIN_NOISE * spacing_s
     expected = [
-        sqrt(0.1 * length / max(now_s, _TINY) + min(1.0, (spread_s + 0.3 * spacing_s) / max(length, _TINY)))
-        for length in lengths
+        sqrt(_DRIFT * length / max(now_s, _TINY) + min(1.0, uneven_s / max(length, _TINY))) for length in lengths
     ]
-    span = max(1, int(min(0.5 * left_s / max(spacing_s, _TINY), 0.3 * last)))
-    moments = range(last - span, past.first + 1, -max(1, span // 4))[:12]
+    span = max(1, int(min(_SPAN_LEFT * left_s / max(spacing_s, _TINY), _SPAN_LAST * last)))
+    moments = range(last - span, past.first + 1, -max(1, span // 2))[:_LOOKS]
     losses = [0.0] * len(lengths)
     seen = 0.0
     for k, moment in enumerate(moments):
@@ -198,8 +284,10 @@ def _judge_windows(
             start = max(past.first, moment - window)
             error = abs(log(max(here - at(start), 1e-9) / (moment - start) / truth))
             losses[i] += weight * min(_WORST, error)
-    blended = [(loss + 2 * guess) / (seen + 2) for loss, guess in zip(losses, expected, strict=True)]
+    blended = [
+        (loss + _WINDOW_PRIOR * guess) / (seen + _WINDOW_PRIOR) for loss, guess in zip(losses, expected, strict=True)
+    ]
     least = min(blended)
-    found = softmax([-6 * log((each + _BLUR) / (least + _BLUR)) for each in blended])
+    found = softmax([-_WINDOW_TRUST * log((each + _BLUR) / (least + _BLUR)) for each in blended])
     error = sum(weight * each for weight, each in zip(found, blended, strict=True))
     return list(zip([*windows, 0], found, strict=True)), error

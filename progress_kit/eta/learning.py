@@ -1,13 +1,16 @@
 """What the runs of one kind say about the next one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Final
 
-from progress_kit.eta.work import EXPONENTS, CostSums
+from progress_kit.eta.work import EXPONENTS, Sums
 from progress_kit.model import Prior, Quantiles, StagePrior
 
+STEPS: Final = tuple(step / 10 for step in range(1, 10))
+ENOUGH: Final = 5
+"""Fewer moments than this make no course."""
 _MANY: Final = 5
 _SOME: Final = 3
 """With so many runs their differences tell something, with so many all."""
@@ -15,12 +18,16 @@ _SOME: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """What one stage of one run that succeeded was: its items, its seconds, and the costs of the items if known."""
+    """What one stage of one run that succeeded was: its items, its seconds, and their costs, summed, if known.
+
+    `course` is the share of its time that had passed when a tenth, two tenths ... of the items were done, if known.
+    """
 
     name: str
     items: float
     seconds: float
-    costs: CostSums | None = None
+    costs: Sums | None = None
+    course: Sequence[float] = ()
 
 
 def quantiles(values: Sequence[float]) -> Quantiles:
@@ -49,6 +56,7 @@ def learn(runs: Sequence[Sequence[StageRun]]) -> Prior | None:
 
 def _stage(name: str, runs: Sequence[StageRun]) -> StagePrior:
     counted = [run.seconds / run.items for run in runs if run.items > 0]
+    costs = [run.costs[EXPONENTS.index(1.0)] for run in runs if run.costs is not None]
     exponent, per_cost = _per_cost(runs)
     return StagePrior(
         name=name,
@@ -56,7 +64,32 @@ def _stage(name: str, runs: Sequence[StageRun]) -> StagePrior:
         cost_exponent=exponent,
         seconds_per_cost=per_cost,
         seconds_per_item=quantiles(counted)[1] if counted else None,
+        cost=quantiles(costs)[1] if costs else None,
+        course=_course(runs),
     )
+
+
+def _course(runs: Sequence[StageRun]) -> tuple[float, ...]:
+    """Return the course between those of all runs."""
+    known = [run.course for run in runs if len(run.course) == len(STEPS)]
+    return tuple([quantiles(shares)[1] for shares in zip(*known, strict=True)]) if known else ()
+
+
+def course_of(marks: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+    """Return the course of a stage from (share of its time, share of its work done), in the order of time.
+
+    Empty where there are too few to tell.
+    """
+    found: list[float] = []
+    at = done = 0.0
+    seen = 0
+    for time, share in (*marks, (1.0, 1.0)):
+        seen += 1
+        while len(found) < len(STEPS) and share >= STEPS[len(found)]:
+            part = (STEPS[len(found)] - done) / (share - done) if share > done else 1.0
+            found.append(min(1.0, max(0.0, at + part * (time - at))))
+        at, done = time, max(done, share)
+    return tuple(found) if seen > ENOUGH else ()
 
 
 def _per_cost(runs: Sequence[StageRun]) -> tuple[float | None, float | None]:
@@ -65,11 +98,9 @@ def _per_cost(runs: Sequence[StageRun]) -> tuple[float | None, float | None]:
     for exponent in EXPONENTS:
         found = []
         for run in runs:
-            if run.costs is not None and len(run.costs):
-                whole = run.costs.work(len(run.costs))
-                total = whole.total[EXPONENTS.index(exponent)] * whole.unit**exponent
-                if total > 0 and run.seconds > 0:
-                    found.append(run.seconds / total)
+            total = run.costs[EXPONENTS.index(exponent)] if run.costs is not None else 0.0
+            if 0 < total < inf and run.seconds > 0:
+                found.append(run.seconds / total)
         if not found:
             continue
         spread = (max(found) / min(found)) if len(found) >= _SOME else 1.0

@@ -60,9 +60,7 @@ def tail(left: Sequence[float], waiting: Sequence[float], workers: int, early: f
 
 def _level(free: list[float], work: float) -> list[float]:
     """Pour `work` over the workers, those that are free first."""
-    level, poured = free[0], 0
-    for poured in range(1, len(free) + 1):
-        level = (sum(free[:poured]) + work) / poured
-        if poured == len(free) or level <= free[poured]:
-            break
+    poured = 1
+    while (level := (sum(free[:poured]) + work) / poured) > min(free[poured:], default=level):
+        poured += 1
     return [max(each, level) for each in free]

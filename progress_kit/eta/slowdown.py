@@ -1,11 +1,14 @@
 """Whether a run is slower than usual; said only when the evidence is there."""
 
+from math import exp, sqrt
 from typing import Final
 
 from progress_kit.model import Prior
 
 _RUNS: Final = 3
 _AT_LEAST: Final = 1.25
+_UNSEEN: Final = 0.5
+"""How much slower than those that were seen a normal run may be, as a logarithm, by the root of how many were seen."""
 
 
 class Slowdown:
@@ -25,7 +28,7 @@ class Slowdown:
         if prior is None or prior.runs < _RUNS or usual_s is None or usual_s <= 0:
             return None
         _, middle, high = prior.total_s
-        normal_s = usual_s * max(high / middle if middle > 0 else 1.0, _AT_LEAST)
+        normal_s = usual_s * max(high / middle if middle > 0 else 1.0, _AT_LEAST) * exp(_UNSEEN / sqrt(prior.runs))
         if now_s + low_s <= normal_s:
             self._since_s = None
             return None

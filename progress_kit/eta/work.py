@@ -6,7 +6,7 @@ costs, each power of the cost is one. Which measure the stage's own course bears
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from math import isfinite
+from math import inf, isfinite, sqrt
 from typing import Final, NamedTuple
 
 EXPONENTS: Final = (0.5, 0.75, 1.0, 1.4, 2.0)
@@ -15,14 +15,15 @@ EXPONENTS: Final = (0.5, 0.75, 1.0, 1.4, 2.0)
 Sums = tuple[float, ...]
 """One sum of costs for each exponent."""
 
-_SHAPES: Final = (1.5, 2.0, 3.0)
 ITEMS: Final = 0
-COSTS: Final = 1 + 2 * len(_SHAPES)
-"""Where the measures by cost begin."""
+COSTS: Final = 1
+"""Where the measures by cost begin, if there are costs; else those begin that are shapes."""
 PROPORTIONAL: Final = COSTS + EXPONENTS.index(1.0)
 
-_LIKELY: Final = (0.0, -2.5, -2.5, -3.5, -2.5, -2.5, -3.5)
-_LIKELY_WITH_COSTS: Final = (-4.0, -7.0, -7.0, -7.0, -7.0, -7.0, -7.0, -3.0, -1.5, 0.0, -1.5, -4.0)
+_LIKELY: Final = (0.0, -2.5, -2.5, -3.5, -3.0, -4.0, -2.5, -2.5, -3.5)
+_LIKELY_WITH_COSTS: Final = (-4.0, -3.0, -1.5, 0.0, -1.5, -4.0)
+_LIKELY_AS_USUAL: Final = 0.0
+_LIKELY_AS_USUAL_WITH_COSTS: Final = -1.5
 
 
 class Work(NamedTuple):
@@ -35,6 +36,17 @@ class Work(NamedTuple):
     total: Sums
     step: Sums
     unit: float = 1.0
+
+    def sums(self) -> Sums:
+        """Return what is done by the costs' own measure; infinite where no number is that large."""
+        return tuple([_grown(each, self.unit, exponent) for each, exponent in zip(self.done, EXPONENTS, strict=True)])
+
+
+def _grown(share: float, unit: float, exponent: float) -> float:
+    try:
+        return share * float(unit**exponent)
+    except OverflowError:
+        return inf
 
 
 class CostSums:
@@ -81,23 +93,49 @@ class CostSums:
         return Work(here, self.until(self._length), tuple([b - a for a, b in zip(here, ahead, strict=True)]), self.unit)
 
 
-def measures(items: float, costs: Sequence[float] = ()) -> list[float]:
-    """Return all measures of what is done, each 0 at the stage's begin and 1 at its end, from shares of the whole."""
+def measures(items: float, costs: Sequence[float] = (), usual: float | None = None) -> list[float]:
+    """Return all measures of what is done, each 0 at the stage's begin and 1 at its end, from shares of the whole.
+
+    `usual` is the share of the time that earlier runs had needed by then, if that is known.
+    """
     done = min(1.0, items)
-    left = 1.0 - done
-    square, left_square = done * done, left * left
-    return [
-        done,
-        square / done**0.5 if done > 0 else 0.0,
-        square,
-        square * done,
-        1.0 - left * left**0.5,
-        1.0 - left_square,
-        1.0 - left_square * left,
-        *costs,
-    ]
+    if costs:
+        found = [done, *costs]
+    else:
+        left = 1.0 - done
+        square, left_square, root = done * done, left * left, sqrt(done)
+        found = [
+            done,
+            done * root,
+            square,
+            square * done,
+            root,
+            done**0.33,
+            1.0 - left * sqrt(left),
+            1.0 - left_square,
+            1.0 - left_square * left,
+        ]
+    if usual is not None:
+        found.append(usual)
+    return found
 
 
-def likely(*, costs: bool) -> tuple[float, ...]:
+def likely(*, costs: bool, usual: bool) -> list[float]:
     """Return how likely each measure is before anything was seen, as logarithms."""
-    return _LIKELY_WITH_COSTS if costs else _LIKELY
+    found = list(_LIKELY_WITH_COSTS if costs else _LIKELY)
+    if usual:
+        found.append(_LIKELY_AS_USUAL_WITH_COSTS if costs else _LIKELY_AS_USUAL)
+    return found
+
+
+def share_of_time(course: Sequence[float], done: float) -> float:
+    """Return which share of a stage's time was needed by the time that a share of it was done.
+
+    `course` is that share at so many evenly spaced shares of the work between nothing and all.
+    """
+    steps = len(course) + 1
+    step = min(max(done, 0.0), 1.0) * steps
+    below = min(int(step), steps - 1)
+    low = course[below - 1] if below else 0.0
+    high = course[below] if below < len(course) else 1.0
+    return low + (high - low) * (step - below)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from progress_kit.eta import CostSums, Estimator, Pool, Running, Work
-from progress_kit.eta.learning import StageRun, learn
+from progress_kit.eta.learning import StageRun, course_of, learn
 from progress_kit.model import Stage
 
 
@@ -13,21 +13,21 @@ class Adapter:
 
     def start(
         self,
-        total: int,
+        total: int | None,
         kind: str | None = None,  # noqa: ARG002 - the harness says more than is needed
-        stages: Sequence[tuple[str, int]] = (),
+        stages: Sequence[tuple[str, int | None]] = (),
         sizes: Sequence[float] | None = None,
         workers: int = 1,
         history: Sequence[Any] = (),
         size_stage: int = 0,
     ) -> None:
         """Begin a run; see the harness for what each argument means."""
-        self._totals = list(stages) or [("main", total)]
+        self._totals: list[tuple[str, int | None]] = list(stages) or [("main", total)]
         self._sizes = CostSums(sizes) if sizes else None
         self._costed = self._totals[size_stage][0]
         self._workers = workers
         self._done = [0] * len(self._totals)
-        self._queue = _Queue(self._totals[size_stage][1], workers, self._sizes) if workers > 1 else None
+        self._queue = _Queue(self._totals[size_stage][1] or 0, workers, self._sizes) if workers > 1 else None
         self._estimator = Estimator(prior=learn([_run(run) for run in history]) if history else None)
         self._update(0.0)
 
@@ -54,13 +54,18 @@ class Adapter:
             return None
         return found.p10_s, found.p50_s, found.p90_s
 
+    def slower(self) -> bool:
+        """Return whether the run is called slower than usual."""
+        found = self._estimator.estimate()
+        return found is not None and found.slowdown is not None
+
     def _update(self, t: float) -> None:
         stages = [
             Stage(
                 name=name,
                 done=done,
                 total=total,
-                state="pending" if not done else "succeeded" if done >= total else "running",
+                state="pending" if not done else "succeeded" if total and done >= total else "running",
             )
             for (name, total), done in zip(self._totals, self._done, strict=True)
         ]
@@ -114,12 +119,18 @@ class _Queue:
 
 def _run(run: Any) -> list[StageRun]:
     """Return what a recorded run says about its stages: time goes to the stage of the event that ends it."""
-    spent = [0.0] * len(run.stages)
+    marks: list[list[tuple[float, float]]] = [[(0.0, 0.0)] for _ in run.stages]
     before = 0.0
-    for t, stage, _ in run.events:
-        spent[stage] += t - before
+    for t, stage, done in run.events:
+        marks[stage].append((marks[stage][-1][0] + t - before, done / run.stages[stage][1]))
         before = t
     return [
-        StageRun(name, total, seconds, CostSums(run.sizes) if run.sizes and i == run.size_stage else None)
-        for i, ((name, total), seconds) in enumerate(zip(run.stages, spent, strict=True))
+        StageRun(
+            name,
+            total,
+            seen[-1][0],
+            CostSums(run.sizes).work(total).sums() if run.sizes and i == run.size_stage else None,
+            course_of([(spent / seen[-1][0], share) for spent, share in seen]) if seen[-1][0] > 0 else (),
+        )
+        for i, ((name, total), seen) in enumerate(zip(run.stages, marks, strict=True))
     ]

@@ -25,6 +25,14 @@ def watch(estimator: Estimator, counts: Sequence[tuple[float, float]], total: fl
     return said
 
 
+def last(counts: Sequence[tuple[float, float]], total: float | None) -> Estimate | None:
+    """Show a stage's counts at their times, and return what is said at the end."""
+    estimator = Estimator()
+    for at_s, done in counts:
+        estimator.update(at_s, [running(done, total)])
+    return estimator.estimate()
+
+
 def run(work: Callable[[float], float], until: float, steps: int = 400) -> Estimate:
     """Return what is said at a share of the time of a run of 100 s that has done `work(share)` of 1,000 items."""
     found = watch(
@@ -48,8 +56,7 @@ def test_any_steady_speed_is_found(per_s: float, total_s: float, share: float) -
     """The end of a steady loop is foretold within 10 % of its whole time, whatever its speed and length."""
     until_s = share * total_s
     counts = [(until_s * i / 100, per_s * until_s * i / 100) for i in range(101)]
-    last = watch(Estimator(), counts, per_s * total_s)[-1]
-    assert until_s + p50(last) == pytest.approx(total_s, rel=0.1)
+    assert until_s + p50(last(counts, per_s * total_s)) == pytest.approx(total_s, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +123,7 @@ def test_the_unit_of_cost_means_nothing() -> None:
 def test_time_scales(scale: float) -> None:
     """A run that takes a thousand times as long is foretold a thousand times as long."""
     counts = [(i / 10 + 0.03 * (i % 3), float(i)) for i in range(100)]
-    one = watch(Estimator(), counts, 300)[-1]
-    other = watch(Estimator(), [(at_s * scale, done) for at_s, done in counts], 300)[-1]
+    one, other = last(counts, 300), last([(at_s * scale, done) for at_s, done in counts], 300)
     assert one is not None
     assert other is not None
     assert other.p50_s == pytest.approx(one.p50_s * scale, rel=0.02)
@@ -221,6 +227,27 @@ def test_history_knows_the_stages_to_come() -> None:
     assert found.slowdown is None
 
 
+def test_a_run_of_other_stages_is_foretold_by_the_whole() -> None:
+    """Of its last stage history knows nothing; what a run takes in all is a basis, until that has passed."""
+    other = Prior(runs=3, total_s=(54.0, 60.0, 66.0), stages=(StagePrior(name="a", duration_s=(0.0, 0.0, 0.0)),))
+    estimator = Estimator(prior=other)
+    assert p50(through(estimator, totals=False)) == pytest.approx(45, rel=0.1)
+    for i in range(1, 60):
+        estimator.update(15 + i, plan(50 + i / 2, totals=False))
+    assert estimator.estimate() is None
+
+
+def test_a_stage_that_outlasts_its_weight_has_no_end() -> None:
+    """The user gave it half the weight of the one before, and it has no total: after that time, nothing is known."""
+    estimator = Estimator(weights_given=True)
+    for i in range(101):
+        estimator.update(i / 10, [running(i, 100, "a"), Stage(name="b", weight=0.5)])
+    ended = replace(running(100, 100, "a"), state="succeeded", elapsed_s=10.0)
+    for i in range(1, 20):
+        estimator.update(10.0 + i, [ended, replace(running(i, None, "b"), weight=0.5)])
+    assert estimator.estimate() is None
+
+
 def test_history_speaks_from_the_first_moment() -> None:
     """Before anything has moved, history alone is the basis."""
     estimator = Estimator(prior=prior())
@@ -249,7 +276,7 @@ def test_a_long_task_at_the_end_is_waited_for() -> None:
     estimator = Estimator()
     for t in range(11):
         done = 4 * min(t, 9)
-        run = [Running(0.0, sums.one(i)) for i in range(done, min(done + 4, 41))]
+        run = [Running(float(t - done / 4), sums.one(i)) for i in range(done, min(done + 4, 41))]
         pool = Pool(4, run, [sums.one(i) for i in range(done + 4, 41)])
         estimator.update(float(t), [running(done, 41)], costs={"main": sums.work(done)}, pools={"main": pool})
     found = estimator.estimate()
@@ -348,6 +375,52 @@ def test_memory_is_bounded() -> None:
         if number in {10_000, 100_000}:
             sizes.append(len(pickle.dumps(estimator)))
     assert sizes[1] < 1.5 * max(sizes[0], 10_000)
+
+
+def test_a_pool_is_remembered_within_bounds() -> None:
+    """However many tasks have ended, how long they took is kept as a few sums, and no more moments are remembered."""
+    estimator, sizes = Estimator(), []
+    sums = CostSums([1.0 + i % 7 for i in range(1_000)])
+    waiting = [sums.one(i) for i in range(48)]
+    for number in range(1, 10_001):
+        pool = Pool(2, [Running(0.1 * (number % 5), sums.one(number % 1_000))], waiting)
+        stage = running(number, 1e6)
+        estimator.update(number / 10, [stage], costs={"main": sums.work(number % 1_000)}, pools={"main": pool})
+        if number in {1_000, 10_000}:
+            sizes.append(len(pickle.dumps(estimator)))
+    assert sizes[1] < 2 * sizes[0] < 100_000
+
+
+def test_a_stop_is_not_taken_for_the_speed_to_come() -> None:
+    """After a minute at ten a second, five seconds without a movement prolong it by little more than themselves."""
+    estimator = Estimator()
+    watch(estimator, [(i / 10, i) for i in range(601)], 1_200)
+    assert p50(estimator.estimate(65)) < 80
+
+
+def test_a_first_step_that_is_no_measure_is_left_out() -> None:
+    """Compiling takes ten seconds, each item after it a tenth: after two seconds of that the end is known."""
+    counts = [(0.0, 0.0), *[(10 + i / 10, 1.0 + i) for i in range(21)]]
+    assert p50(last(counts, 321)) == pytest.approx(30, rel=0.3)
+
+
+def test_history_knows_the_course_of_a_stage() -> None:
+    """The first half of the items has always taken nine tenths of the time."""
+    course = (0.2, 0.4, 0.6, 0.8, 0.9, 0.92, 0.94, 0.96, 0.98)
+    shape = StagePrior(name="main", duration_s=(90.0, 100.0, 110.0), seconds_per_item=0.5, course=course)
+    known = Estimator(prior=Prior(runs=5, total_s=(90.0, 100.0, 110.0), stages=(shape,)))
+    blind = Estimator()
+    for estimator in (known, blind):
+        watch(estimator, [(float(i), i * 0.55) for i in range(91)], 200)
+    assert p50(known.estimate()) < 0.7 * p50(blind.estimate())
+
+
+def test_an_estimator_tells_the_course_of_a_stage() -> None:
+    """As the next run's history wants it: the share of the time at each tenth of the items."""
+    estimator = Estimator()
+    watch(estimator, [(i / 10, min(i, 50) * 1.8 + max(0, i - 50) * 0.2) for i in range(101)], 100)
+    assert estimator.course("main") == pytest.approx((0.06, 0.11, 0.17, 0.22, 0.28, 0.33, 0.39, 0.44, 0.5), abs=0.02)
+    assert estimator.course("other") == ()
 
 
 def test_an_ended_stage_keeps_its_mean_rate() -> None:

@@ -97,6 +97,8 @@ def test_nothing_is_kept_where_history_is_off(server: HistoryMode, publisher: Hi
     """Not even after a store that was broken is whole again; the publisher need not repeat the end."""
     hub = bench(server, publisher)
     hub.publish(1, letters(1))
+    hub.handle(StoreStatus("memory", "a full disk"))
+    hub.handle(StoreStatus("ok"))
     hub.publish(1, letters(2, ended=True))
     hub.say(1, Timeline(operation="op_1", spans=SPANS, stages=TOLD))
     hub.say(2, Read(ids="all"))

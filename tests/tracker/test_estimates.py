@@ -117,10 +117,10 @@ def test_a_run_that_did_not_succeed_tells_nothing(
     publisher: RecordingPublisher, clock: FakeClock, error: type[BaseException]
 ) -> None:
     """Later runs shall not be measured by it."""
-    with pytest.raises(error), pk.track([3.0, 4.0], cost=float) as sizes:  # noqa: PT012 - the block is what is tested
-        for _ in sizes:
+    with pytest.raises(error), pk.ProgressTracker("Report", stages=["load", "fit"]) as tracker:  # noqa: PT012 - as it is
+        for _ in tracker.stage("load").track([3.0, 4.0], cost=float):
             clock.advance(1)
-            raise error
+        raise error
     assert publisher.told == {}
 
 
