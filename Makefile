@@ -48,7 +48,8 @@ lab: $(STAMPS)/lab $(BUILT) $(WIDGET) ## JupyterLab with the quickstart notebook
 
 .PHONY: test
 test: lint vitest chromium ## everything: lint, types, all tests, in a browser and from the wheel too
-	$(BIN)/python -m pytest
+	# Most tests wait for servers, kernels and pages, so two at a time take little longer each.
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 .PHONY: check
 check: lint vitest ## what should pass before each commit, in under 2 minutes

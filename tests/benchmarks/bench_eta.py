@@ -30,6 +30,8 @@ eta_bench.peers = lambda: peers
 eta_bench.main()
 """
 """Runs the harness with the libraries that are there."""
+SLOW = "import eta_crossval; eta_crossval.slowdown(eta_crossval.development())"
+"""Tells how often runs are called slower than usual, those that are and those that are not."""
 
 
 def timed(label: str, *, costs: bool, workers: int) -> None:
@@ -83,6 +85,8 @@ def main() -> None:
     command += ["--only", given.only, "--stretch", str(given.stretch)]
     path = os.pathsep.join([str(ROOT), str(Path(__file__).parent), str(HARNESS.parent)])
     subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-c", SLOW], env={**os.environ, "PYTHONPATH": path}, check=True)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, e
 from tests.browser.lab import Lab
 
 AXE: Final = Path(__file__).parents[2] / "jupyter_ext/labextension/node_modules/axe-core/axe.min.js"
-LIVE_WITHIN_MS: Final = 3_000
-PATIENCE_MS: Final = 20_000
+# How long a page may take on a busy machine; how fast it is, the benchmarks measure.
+PATIENCE_MS: Final = 40_000
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import running
-from tests.browser.desk import LIVE_WITHIN_MS, Desk, bars, expect_to_move, reload, run_cell
+from tests.browser.desk import Desk, bars, expect_to_move, reload, run_cell
 from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -35,8 +35,8 @@ def test_notebook_7_shows_the_bar_too(notebook7: Lab, desk: Desk) -> None:
     expect_to_move(bars(page))
     desk.picture(page, "running")
     reload(page)
-    expect(bars(page)).to_be_visible(timeout=LIVE_WITHIN_MS)
-    expect_to_move(bars(page), timeout_ms=LIVE_WITHIN_MS)
+    expect(bars(page)).to_be_visible()
+    expect_to_move(bars(page))
     (notebook7.root / "stop").touch()
     expect(bars(page)).to_have_class(re.compile("pk-look-succeeded"))
     desk.picture(page, "succeeded")

@@ -45,6 +45,22 @@ INTERRUPTED = """
 """
 
 
+NESTED = """
+import time
+import progress_kit as pk
+
+def work(_):
+    with pk.ProgressTracker("{name}-inside", ["main"]) as tracker:
+        while not tracker.operation.cancelled:
+            time.sleep(0.01)
+        tracker.raise_if_cancelled()
+
+if __name__ == "__main__":
+    with pk.ParallelTaskScheduler("{name}", engine="{engine}", max_workers=1) as scheduler:
+        list(scheduler.map(work, [0]))
+"""
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A user's own directories."""
@@ -149,3 +165,18 @@ def test_ctrl_c_cancels_it(home: Home, server: Server, engine: str) -> None:
         assert ended.error is None
         assert script.wait() in {130, -signal.SIGINT}
         assert script.err.rest().count("KeyboardInterrupt") == 1
+
+
+@pytest.mark.parametrize("engine", ["threads", "processes"])
+def test_a_tracker_in_a_task_is_a_part_of_it(home: Home, server: Server, engine: str) -> None:
+    """Wherever the task runs, its tracker is seen with the scheduler as its parent, and is cancelled with it."""
+    name = f"Nested-{engine}"
+    with Script(home, NESTED.format(name=name, engine=engine)) as script, Watcher(home) as watcher:
+        around, inside = watcher.wait(name, "running"), watcher.wait(f"{name}-inside", "running")
+        assert inside.parent == around.id
+        assert (inside.origin.pid == around.origin.pid) == (engine == "threads")
+        _, frame = watcher.session.command(around.id, "cancel")
+        watcher.send(frame)
+        watcher.wait(f"{name}-inside", "cancelled")
+        watcher.wait(name, "cancelled", stored=True)
+        script.wait()

@@ -1,0 +1,134 @@
+"""The engine of threads: jobs run in this process, and share everything with it."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from inspect import iscoroutinefunction
+from queue import SimpleQueue
+from typing import Any, Final
+
+from progress_kit import clock
+from progress_kit.errors import UsageError
+from progress_kit.scheduler.engines.base import (
+    Capabilities,
+    Event,
+    Finished,
+    Hardness,
+    Job,
+    Key,
+    Started,
+    TaskContext,
+    TaskProgress,
+)
+from progress_kit.scheduler.work import Workbench
+
+_LEAVE_S: Final = 0.5
+"""So long `close` waits, all in all, for threads that should end by themselves."""
+
+
+_TELL_S: Final = 0.002
+"""Short jobs are told of together, after so much work."""
+
+
+class ThreadEngine:
+    """`max_workers` threads, begun as they are needed. No thread can be killed, but another one can take its place."""
+
+    name = "threads"
+    capabilities = Capabilities(stops=("soft",), batches=True, replaces=True)
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        # As many as the standard library takes: threads are mostly there to wait for something.
+        self._workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        self._queue: SimpleQueue[Sequence[Job] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._free = self._workers
+        """How many more threads may be begun."""
+        self._abandoned: set[Key] = set()
+        self._bench: Workbench | None = None
+        self._report: Callable[..., None] = _ignore
+
+    @property
+    def workers(self) -> int:
+        """How many jobs run at the same time."""
+        return self._workers
+
+    def start(self, context: TaskContext, report: Callable[..., None]) -> None:
+        """Get ready; threads begin with the jobs."""
+        self._bench = Workbench(context)
+        self._report = report
+
+    def check(self, function: Callable[..., Any]) -> None:
+        """Refuse coroutine functions, which nobody would await here."""
+        if iscoroutinefunction(function):
+            raise UsageError(f"{function!r} is a coroutine function, which threads cannot run; use engine='async'")
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Give jobs to the next thread that is free."""
+        self._queue.put(jobs)
+        if self._free:
+            self._free -= 1
+            name = f"thread {len(self._threads) + 1}"
+            thread = threading.Thread(target=self._work, args=(name,), name=f"progress_kit {name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, keys: Sequence[Key], hardness: Hardness) -> None:  # noqa: ARG002 - there is one way
+        """Let jobs find out at their next step."""
+        if self._bench is not None:
+            self._bench.stop(keys)
+
+    def abandon(self, keys: Sequence[Key]) -> None:
+        """Let another thread take the place of those that run these jobs."""
+        for key in keys:
+            if self._bench is not None and self._bench.is_working(key):
+                self._abandoned.add(key)
+                self._free += 1
+                if not self._queue.empty():
+                    self.run(())  # what waits shall not wait for the next job
+
+    def progress(self) -> Mapping[Key, TaskProgress]:
+        """Return the newest word of the jobs that run."""
+        return {} if self._bench is None else self._bench.progress()
+
+    def close(self, *, wait: bool) -> None:
+        """Let the threads end, and wait for those that nobody has abandoned."""
+        for _ in self._threads:
+            self._queue.put(None)
+        until = clock.monotonic() + _LEAVE_S
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(None if wait and not self._abandoned else max(0.0, until - clock.monotonic()))
+        if not wait:
+            self._report = _ignore
+
+    def _work(self, worker: str) -> None:
+        """What a thread does until the end."""
+        bench = self._bench
+        assert bench is not None
+        take, report, execute = self._queue.get, self._report, bench.execute
+        while (jobs := take()) is not None:
+            ended: list[Event] = []
+            since_s = 0.0
+            given_up = False
+            for turn, job in enumerate(jobs):
+                if not turn:
+                    report(Started(job.key, worker))
+                outcome, duration_s = execute(job)
+                ended.append(Finished(job.key, worker, outcome, duration_s))
+                since_s += duration_s
+                # Short ones are told of together.
+                if since_s > _TELL_S:
+                    report(*ended)
+                    ended, since_s = [], 0.0
+                if self._abandoned and job.key in self._abandoned:
+                    self._abandoned.discard(job.key)
+                    given_up = True
+            del jobs
+            if ended:
+                report(*ended)
+            if given_up:
+                return  # another thread has taken the place
+
+
+def _ignore(*events: Event) -> None:
+    """Nobody listens any more."""
