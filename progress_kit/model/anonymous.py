@@ -5,7 +5,6 @@ A kind and a stage are kept as a pseudonym: the same for the same name, and with
 
 import builtins
 import re
-from hashlib import blake2b
 from typing import Final
 
 from msgspec.structs import replace
@@ -55,6 +54,8 @@ class Pseudonyms:
     def _of(self, what: str, name: str) -> str:
         if _PSEUDONYM.match(name):
             return name
+        from hashlib import blake2b  # 3 ms that no loop should pay for
+
         digest = blake2b(name.encode("utf-8", "replace"), key=self._key, digest_size=12, person=what.encode())
         return f"{what}-{digest.hexdigest()}"
 

@@ -20,12 +20,12 @@ class Loop(Generic[T]):
     `stop`, from any thread, makes it come to its owner at its next step; `waits`: it may be kept waiting there.
     """
 
-    __slots__ = ("_cursor", "_least", "finisher", "waits")
+    __slots__ = ("_cursor", "_least", "finisher", "may_wait")
 
     def __init__(self, iterable: Iterable[T]) -> None:
         self._cursor = cursor(iterable)
         self._least = 0
-        self.waits = False
+        self.may_wait = False
         self.finisher: Callable[[], Finisher | None] = _no_finisher
 
     @property
@@ -62,6 +62,11 @@ class Loop(Generic[T]):
     def resumable(self) -> bool:
         """Whether it can go on with all that is left."""
         return self._cursor.resumable
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may be kept waiting: its code may, and it can go on. Not asked for short loops."""
+        return self.may_wait and self.resumable
 
     def _reached(self) -> None:
         finisher = self.finisher()
@@ -264,7 +269,7 @@ class _Plain(Generic[T]):
 
 def run(loop: Loop[T], owner: Owner, site: CallSite) -> Iterator[T]:
     """Return the iterator for a ``for`` statement over `loop`; it tells `owner` how the loop ends."""
-    loop.waits = loop.resumable and not is_async(site.code)
+    loop.may_wait = not is_async(site.code)
     links = _Links(loop, owner, site)
     # Weak, because the finisher must be destroyed with the loop's iterator to notice that the loop was left.
     loop.finisher = ref(links)

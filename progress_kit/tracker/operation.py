@@ -136,7 +136,6 @@ class Operation(Steered):
         if parent is not None:
             self._parent = parent.id
             parent.adopt(self)
-        self.waits = may_wait(sys._getframe(1))
         self.began, self._wall = clock.monotonic(), clock.wall()
         self.state = "running"
         announce.begin(self)
@@ -317,11 +316,11 @@ class Operation(Steered):
         """Return the stages with their rates, and the time left."""
         from msgspec.structs import replace
 
-        from progress_kit.eta import Estimator
-
         if self._estimator is None and self._ended is not None:
             return stages, None  # it was over before anybody looked
         if self._estimator is None:
+            from progress_kit.eta import Estimator
+
             self._estimator = Estimator(prior=self._prior, weights_given=self._weights_given)
         estimator = self._estimator
         costs = {name: work for name, stage in self.stages.items() if (work := stage.by_cost()) is not None}

@@ -191,7 +191,7 @@ class Steered:
 
         `go_on` is then called once, unless it was cancelled; return whether it was not.
         """
-        waits = self.waits and may_wait(sys._getframe(1))
+        waits = self._hold is not None and self.waits and may_wait(sys._getframe(1))
         while True:
             hold = self._hold
             while hold is not None and waits and self.held and self._hold is hold:

@@ -6,6 +6,7 @@ from typing import Self
 
 from progress_kit.model import OperationState, Snapshot
 from progress_kit.tracker import context, values
+from progress_kit.tracker.hold import may_wait
 from progress_kit.tracker.operation import Operation
 from progress_kit.tracker.outcome import Outcome
 from progress_kit.tracker.stages import Stage
@@ -126,6 +127,7 @@ class ProgressTracker:
         """Between its stages there is nothing that a loop could count in."""
 
     def __enter__(self) -> Self:
+        self.operation.waits = may_wait(sys._getframe(1))
         self.operation.begin(context.operation())
         self._outer = context.push(self)
         return self
