@@ -40,14 +40,12 @@ class Preview(NamedTuple):
         unit = " s" if self.unit == "s" else " (in units of cost)"
         lines = [
             f"{len(self.steps)} tasks on {self.workers} workers",
-            f"predicted makespan {self.makespan:.4g}{unit}, lower bound {self.lower_bound:.4g}{unit}",
+            f"predicted makespan {written(self.makespan)}{unit}, lower bound {written(self.lower_bound)}{unit}",
         ]
         for number, step in enumerate(self.steps[:_LISTED], 1):
-            cost = "cost unknown" if step.cost is None else f"cost {step.cost:.4g}"
-            running = ", running" if step.running else ""
-            lines.append(
-                f"{number:>4}. {step.name} [{step.stage}] {cost}, from {step.begins:.4g} to {step.ends:.4g}{running}"
-            )
+            cost = "cost unknown" if step.cost is None else f"cost {written(step.cost)}"
+            when = f"from {written(step.begins)} to {written(step.ends)}" + (", running" if step.running else "")
+            lines.append(f"{number:>4}. {step.name} [{step.stage}] {cost}, {when}")
         if len(self.steps) > _LISTED:
             lines.append(f"      … and {len(self.steps) - _LISTED} more")
         return "\n".join(lines)
@@ -57,6 +55,11 @@ class Preview(NamedTuple):
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def written(value: float) -> str:
+    """Return a number as people write it: ``0.1284``, ``12,190``."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004 - a place to begin with commas
 
 
 def preview(plan: Plan, now: float) -> Preview:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from progress_kit.scheduler.plan import Plan
 from progress_kit.scheduler.plan_ledger import Slow
+from progress_kit.scheduler.plan_preview import written
 
 _BAR = 20
 
@@ -102,6 +103,6 @@ class Report(NamedTuple):
 
 
 def _what(slow: Slow) -> str:
-    cost = "" if slow.cost is None else f", cost {slow.cost:.4g}"
+    cost = "" if slow.cost is None else f", cost {written(slow.cost)}"
     again = f", attempt {slow.attempt}" if slow.attempt > 1 else ""
     return f"{slow.name} [{slow.stage}] on {slow.worker}{cost}{again}"

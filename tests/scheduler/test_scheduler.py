@@ -280,6 +280,20 @@ def test_the_plan_tells_the_order_before_anything_runs() -> None:
     assert scheduler.plan().steps == ()
 
 
+def test_the_plan_is_written_for_people() -> None:
+    """One line a task, with numbers that can be read."""
+    scheduler = ParallelTaskScheduler("Plan", max_workers=1)
+    scheduler.submit(square, 1, cost=12_190, name="big")
+    scheduler.submit(square, 1, cost=0.125, name="small")
+    assert str(scheduler.plan()).splitlines()[1:] == [
+        "predicted makespan 12,190 (in units of cost), lower bound 12,190 (in units of cost)",
+        "   1. big [main] cost 12,190, from 0 to 12,190",
+        "   2. small [main] cost 0.125, from 12,190 to 12,190",
+    ]
+    with scheduler:
+        pass
+
+
 def test_a_graph_is_submitted_in_any_order() -> None:
     """Names stand for results."""
     with ParallelTaskScheduler("Graph", max_workers=2) as scheduler:
