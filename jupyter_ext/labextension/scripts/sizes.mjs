@@ -26,7 +26,7 @@ for (const file of (await readdir(STATIC)).filter(name => name.endsWith('.js')))
 // The widget is not sent by a server but by the kernel, as it is.
 const widget = await readFile(WIDGET).catch(() => Buffer.alloc(0));
 sizes.set(
-  { what: 'the widget, for pages without the labextension', most: 40.96, sent: 'plain' }, // 40 KiB
+  { what: 'the widget, for pages without the labextension', most: 40, sent: 'plain' },
   { plain: widget.length, packed: gzipSync(widget).length }
 );
 

@@ -14,6 +14,10 @@ const STATIC = resolve(ROOT, '../../progress_kit/display/static');
 const OWN =
   /^(words|watch|panel|look|bar|trend|memory|clock|variant|usual_s|expanded|onExpand|detailsId|onToggle|offlineFor_s|offlineSince|simulated|known|endless|refused|changedAt|onChange|dispose|there|toast|browser|wanted|told|onScreen|element|main|plain|shape|pace|most|fill|range|trends|className|_[a-z]\w*[A-Za-z])$/;
 
+/** What Preact and its components call each other's hooks; all of both is in the bundle. */
+const HOOKS =
+  /^(getDerivedStateFrom(Props|Error)|shouldComponentUpdate|component(WillReceiveProps|WillUpdate|DidUpdate|WillMount|DidCatch)|getSnapshotBeforeUpdate|getChildContext|debounceRendering)$/;
+
 /** In the widget these modules stand for others. */
 const standIns = {
   name: 'stand-ins',
@@ -34,7 +38,7 @@ export async function buildWidget(directory) {
     tsconfig: resolve(ROOT, 'tsconfig.json'),
     bundle: true,
     minify: true,
-    mangleProps: OWN,
+    mangleProps: new RegExp(`${OWN.source}|${HOOKS.source}`),
     mangleCache: { className: 'class' }, // which Preact knows too
     charset: 'utf8',
     format: 'esm',
