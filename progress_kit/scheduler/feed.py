@@ -5,6 +5,7 @@ are there and their costs are known, the most expensive ones go first, whatever 
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from queue import SimpleQueue
@@ -54,7 +55,7 @@ class Arrivals:
             news()
 
 
-class Feed(Generic[T]):
+class Feed(ABC, Generic[T]):
     """An iterator over results (of `map`) or completed tasks (of `as_completed`), for ``for`` and ``async for``.
 
     It begins with the first step of the loop; leaving the loop early cancels the rest. At most `buffersize` tasks are
@@ -193,8 +194,9 @@ class Feed(Generic[T]):
         self._closed = True
         return END
 
+    @abstractmethod
     def _next_item(self) -> Any:  # noqa: ANN401 - an item or `WAIT`
-        raise NotImplementedError
+        """Return what the loop gets next."""
 
     def _completed_task(self) -> Task[T] | None:
         """Return a task that has ended; raise what ends the loop."""

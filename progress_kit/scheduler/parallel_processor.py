@@ -21,7 +21,6 @@ from progress_kit.errors import (
     OperationEndedError,
     UsageError,
 )
-from progress_kit.model import OperationState, Snapshot
 from progress_kit.scheduler.arguments import resolve, tasks_in
 from progress_kit.scheduler.driver import Driver
 from progress_kit.scheduler.engines import Engine, make_engine
@@ -38,8 +37,9 @@ from progress_kit.scheduler.terms import Groups, Terms, whole
 from progress_kit.scheduler.verdict import verdict
 from progress_kit.tracker import context, naming, values
 from progress_kit.tracker.costs import CostArgument
+from progress_kit.tracker.front import Front
 from progress_kit.tracker.outcome import Outcome
-from progress_kit.tracker.values import Metrics, NotifyArgument, Real, Stages
+from progress_kit.tracker.values import NotifyArgument, Real, Stages
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Feed[Any])
@@ -48,7 +48,7 @@ MAIN: Final = "main"
 """The one stage of a scheduler to which no stages are given."""
 
 
-class ParallelTaskScheduler:
+class ParallelTaskScheduler(Front):
     """Runs many tasks on an engine, and shows them as one operation; a ``with`` or ``async with`` block.
 
     `engine`: ``"threads"`` (default), ``"processes"``, ``"loky"``, ``"async"``, ``"auto"`` (``async`` for coroutine
@@ -298,39 +298,6 @@ class ParallelTaskScheduler:
 
     # ---------------------------------------------------------------- as a place that code is in
 
-    @property
-    def id(self) -> str:
-        """The operation's id."""
-        return self.operation.id
-
-    @property
-    def name(self) -> str:
-        """The operation's name."""
-        return self.operation.name
-
-    @property
-    def state(self) -> OperationState:
-        """``pending`` before the block, ``running`` in it, and then how it ended."""
-        return self.operation.state
-
-    def snapshot(self) -> Snapshot:
-        """Return the operation's whole state at this moment, frozen."""
-        return self.operation.sample()
-
-    @property
-    def message(self) -> str:
-        """What is going on, shown below the bar."""
-        return self.operation.message
-
-    @message.setter
-    def message(self, value: object) -> None:
-        self.operation.message = value
-
-    @property
-    def metrics(self) -> Metrics:
-        """Named numbers that are shown live."""
-        return self.operation.metrics
-
     def advance(self, n: Real = 1, total: Real | None = None) -> None:
         """Raise `OperationCancelled` if asked to stop. The tasks count, so nothing is counted here."""
         del n, total
@@ -339,11 +306,6 @@ class ParallelTaskScheduler:
     def raise_if_cancelled(self) -> None:
         """Raise `OperationCancelled` if someone asked the operation to stop."""
         self.operation.raise_if_cancelled()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is running, in this process."""
-        return self.operation.alive
 
     @property
     def counting(self) -> None:

@@ -85,8 +85,8 @@ class Bar:
 
     @property
     def state(self) -> OperationState:
-        """The operation's state."""
-        return self.operation.state
+        """The operation's state, ``paused`` while it waits."""
+        return self.operation.visible_state
 
     @property
     def message(self) -> str:

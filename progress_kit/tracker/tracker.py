@@ -4,16 +4,16 @@ import sys
 from types import CodeType, TracebackType
 from typing import Self
 
-from progress_kit.model import OperationState, Snapshot
 from progress_kit.tracker import context, values
+from progress_kit.tracker.front import Front
 from progress_kit.tracker.hold import may_wait
 from progress_kit.tracker.operation import Operation
 from progress_kit.tracker.outcome import Outcome
 from progress_kit.tracker.stages import Stage
-from progress_kit.tracker.values import Metrics, NotifyArgument, Real, Stages
+from progress_kit.tracker.values import NotifyArgument, Real, Stages
 
 
-class ProgressTracker:
+class ProgressTracker(Front):
     """One operation: it begins with its ``with`` (or ``async with``) block and ends with it.
 
     `stages` are names, or names with weights; default: `DEFAULT_STAGES` with equal weights. They may be entered in
@@ -50,39 +50,6 @@ class ProgressTracker:
     def __repr__(self) -> str:
         return f"<ProgressTracker {self.operation.name!r} {self.state}>"
 
-    @property
-    def id(self) -> str:
-        """The operation's id."""
-        return self.operation.id
-
-    @property
-    def name(self) -> str:
-        """The operation's name."""
-        return self.operation.name
-
-    @property
-    def state(self) -> OperationState:
-        """``pending`` before the block, ``running`` in it (``paused`` while it waits), and then how it ended."""
-        return self.operation.visible_state
-
-    def snapshot(self) -> Snapshot:
-        """Return the whole state at this moment, frozen."""
-        return self.operation.sample()
-
-    @property
-    def message(self) -> str:
-        """What is going on, shown below the bar."""
-        return self.operation.message
-
-    @message.setter
-    def message(self, value: object) -> None:
-        self.operation.message = value
-
-    @property
-    def metrics(self) -> Metrics:
-        """Named numbers that are shown live, 64 at most; setting one does no IO."""
-        return self.operation.metrics
-
     def stage(self, name: str, *, total: Real | None = None, unit: str = "") -> Stage:
         """Return a stage, to be entered by ``with`` or counted by its `track`; raises `UnknownStageError`."""
         return self.operation.stage(name).describe(total=total, unit=unit)
@@ -116,11 +83,6 @@ class ProgressTracker:
     def raise_if_cancelled(self) -> None:
         """Raise `OperationCancelled` if someone asked the operation to stop; wait here while it is paused."""
         self.operation.check()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it is running, in this process."""
-        return self.operation.alive
 
     @property
     def counting(self) -> None:

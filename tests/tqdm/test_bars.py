@@ -247,6 +247,7 @@ def test_a_paused_bar_waits_at_its_next_update(publisher: RecordingPublisher) ->
         while running(publisher).state != "paused":
             thread.join(0.01)
             assert thread.is_alive()
+        assert pk.current().state == "paused"
         assert bar.n == 1
         assert publisher.command(operation, "resume") is None
         thread.join(10)
