@@ -52,7 +52,10 @@ if TYPE_CHECKING:
         operations,
         track,
         tracked,
+        wait,
+        watch,
     )
+    from progress_kit.tracker import aio as aio  # public, though not in __all__
 
 __version__ = "0.1.0"
 
@@ -93,6 +96,8 @@ __all__ = [
     "operations",
     "track",
     "tracked",
+    "wait",
+    "watch",
 ]
 
 # Not among the names of `from progress_kit import *`, which shall also work where its extra is not installed.
@@ -108,10 +113,14 @@ _HOMES = (
     "progress_kit.scheduler",
 )
 
+_MODULES = {"aio": "progress_kit.tracker.aio"}
+
 
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     for home in _HOMES if name in __all__ or name in _OPTIONAL else ():
         value = getattr(import_module(home), name, None)
         if value is not None:
@@ -121,4 +130,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_OPTIONAL})
+    return sorted({*globals(), *__all__, *_OPTIONAL, *_MODULES})

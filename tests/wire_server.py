@@ -151,6 +151,15 @@ class HubServer:
         """Cut every connection without a close frame."""
         self.run(self._cut_all)
 
+    def close_connections(self, code: int) -> None:
+        """Close every connection with `code`."""
+
+        def close() -> None:
+            for handler in list(self._conns.values()):
+                handler.close(code, "as the test wants")
+
+        self.run(close)
+
     def send_to_all(self, message: msgspec.Struct) -> None:
         """Send `message` on every connection."""
         self.send_raw(encode(message))

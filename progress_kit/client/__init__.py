@@ -3,5 +3,6 @@
 from progress_kit.client.client import cancel, get, operations
 from progress_kit.client.forecast import forecast
 from progress_kit.client.history import prior
+from progress_kit.client.watching import Watch, ended, one
 
-__all__ = ["cancel", "forecast", "get", "operations", "prior"]
+__all__ = ["Watch", "cancel", "ended", "forecast", "get", "one", "operations", "prior"]

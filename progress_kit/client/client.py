@@ -24,6 +24,8 @@ from progress_kit.protocol.messages import Filter
 
 T = TypeVar("T")
 
+_REFUSALS: Final = {4401: "unauthenticated", 4403: "forbidden"}
+
 ANSWER_S: Final = 12.0
 """How long a command may take: the hub itself answers after 10 s."""
 
@@ -120,12 +122,13 @@ def _ask_one(
 ) -> T:
     token = access(target, scopes, timeout_s=timeout_s)
     session = SubscriberSession(token.text, filter=wanted)
-    with _connection(target, token.text, timeout_s) as socket:
+    with connection(target, token.text, timeout_s) as socket:
         return question(_Talk(socket, session, target.url, timeout_s))
 
 
 @contextmanager
-def _connection(target: Target, token: str, timeout_s: float) -> Iterator[ClientConnection]:
+def connection(target: Target, token: str, timeout_s: float) -> Iterator[ClientConnection]:
+    """Open a connection to `target`; what happens to it is raised as `HubUnreachableError` or `HubRefusedError`."""
     options = arguments(target, token, timeout_s=timeout_s)
     try:
         with unix_connect(**options) if target.unix_socket else connect(**options) as socket:
@@ -135,8 +138,8 @@ def _connection(target: Target, token: str, timeout_s: float) -> Iterator[Client
         raise HubRefusedError("forbidden", f"{target.url} refused the connection with {status}") from None
     except ConnectionClosed as error:
         code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "the connection was lost")
-        if code in {4401, 4403}:
-            raise HubRefusedError("forbidden", f"{target.url} ended the connection: {reason}") from None
+        if code in _REFUSALS:
+            raise HubRefusedError(_REFUSALS[code], f"{target.url} ended the connection: {reason}") from None
         raise HubUnreachableError(f"{target.url} ended the connection: {reason or code}") from None
     except ProtocolError as error:
         raise HubUnreachableError(f"{target.url} does not speak protocol version 1: {error}") from error

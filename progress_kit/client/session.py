@@ -30,7 +30,8 @@ class SubscriberSession:
     """One subscription over any number of connections.
 
     `view` holds operation → snapshot and is swapped whole: a reader never sees half of an answer. `resume` is the point
-    from which the next connection goes on; None asks for everything. `client` is ``name/version``.
+    from which the next connection goes on; None asks for everything. `client` is ``name/version``; `max_rate_hz` bounds
+    how often the hub sends, None leaves that to it.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class SubscriberSession:
         client: str = "progress-kit/0.1.0",
         filter: Filter | None = None,  # noqa: A002 - the protocol's word
         subscription: str = "s1",
+        max_rate_hz: float | None = None,
     ) -> None:
         self.view: dict[str, Snapshot] = {}
         self.synced = False
@@ -55,6 +57,7 @@ class SubscriberSession:
         self._client = client
         self._filter = filter or Filter()
         self._subscription = subscription
+        self._max_rate_hz = max_rate_hz
         self._requests = 0
         self._reset = False
         self._changes: dict[str, Snapshot | None] = {}
@@ -62,7 +65,9 @@ class SubscriberSession:
     def hello(self) -> list[bytes]:
         """Return the first frames of a new connection: who we are, and what we want from where on."""
         self.disconnected()
-        subscribe = Subscribe(id=self._subscription, filter=self._filter, resume=self.resume)
+        subscribe = Subscribe(
+            id=self._subscription, filter=self._filter, max_rate_hz=self._max_rate_hz, resume=self.resume
+        )
         return [encode(Hello(token=self._token, client=self._client)), encode(subscribe)]
 
     def disconnected(self) -> None:

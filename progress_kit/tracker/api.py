@@ -1,11 +1,21 @@
 """Asking for operations: those of the hub and, where there is none, at least those of this process."""
 
+import math
+import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
+from progress_kit import clock
 from progress_kit.errors import HubError, HubNotFoundError, HubUnreachableError, OperationNotFoundError
-from progress_kit.model import Estimate, Snapshot
+from progress_kit.model import Estimate, OperationState, Snapshot, is_terminal
 from progress_kit.tracker import announce, values
 from progress_kit.tracker.values import Real
+
+if TYPE_CHECKING:
+    from progress_kit.client import Watch
+
+_LOOK_S: Final = 0.05
+"""How often `wait` looks at an operation of its own process."""
 
 
 def operations() -> list[Snapshot]:
@@ -61,6 +71,48 @@ def cancel(id: str, reason: str | None = None) -> None:  # noqa: A002 - the word
         raise _unknown(id, error) from error
 
 
+def watch(
+    *,
+    operations: Iterable[str] | None = None,
+    kinds: Iterable[str] | None = None,
+    notebook: str | None = None,
+    states: Iterable[OperationState] | None = None,
+    max_rate_hz: float | None = None,
+) -> "Watch":
+    """Return the hub's operations as they change, to be iterated with ``for`` or ``async for``.
+
+    Each item is the list of the newest snapshots of all operations that match, in the order of their start; the first
+    one comes at once. Selected are those with one of these ids, kinds or states, or of this notebook (its path as in
+    `Snapshot.origin`); None takes all. `max_rate_hz` bounds how many items come in a second.
+
+    It survives lost connections and restarts of the server. Iterating raises `HubNotFoundError` or
+    `HubUnreachableError` where there is no hub in the beginning, and `HubRefusedError` if it says no.
+    """
+    from progress_kit import client
+    from progress_kit.protocol.messages import Filter
+
+    rate = None if max_rate_hz is None else values.rate(max_rate_hz, "max_rate_hz")
+    wanted = Filter(
+        operations=values.texts(operations, "operations"),
+        kinds=values.texts(kinds, "kinds"),
+        notebook=None if notebook is None else values.name(notebook, "notebook"),
+        states=values.operation_states(states, "states"),
+    )
+    return client.Watch(wanted, max_rate_hz=rate)
+
+
+def wait(id: str, timeout: float | None = None) -> Snapshot:  # noqa: A002 - the word that fits
+    """Wait until an operation has ended, wherever it runs, and return its last snapshot.
+
+    Its `state` says how it ended. An operation whose process is gone is returned too: its `hub.lease` is ``lost``, and
+    its state still what was last heard of it. A hub that goes away meanwhile is waited for.
+
+    Raises `TimeoutError` after `timeout` seconds (None waits as long as it takes), `OperationNotFoundError` if neither
+    this process nor the hub knows the operation, and `HubRefusedError` if the hub says no.
+    """
+    return Waiting(id, timeout).result()
+
+
 def estimate(kind: str, cost: Real | Iterable[Real] | None = None) -> Estimate | None:
     """Return how long a run of `kind` will take, before it starts, from what earlier runs took.
 
@@ -102,3 +154,49 @@ def _unknown(operation: str, error: HubError) -> OperationNotFoundError:
     if isinstance(error, OperationNotFoundError):
         return OperationNotFoundError(f"no operation {operation!r} is known to the hub")
     return OperationNotFoundError(f"this process has no operation {operation!r}, and no hub could be asked: {error}")
+
+
+class Waiting:
+    """One wait for the end of an operation, which another thread may give up."""
+
+    def __init__(self, operation: str, timeout: float | None) -> None:
+        self._operation = operation
+        self._timeout_s = None if timeout is None else float(values.amount(timeout, "timeout"))
+        self._deadline = math.inf if self._timeout_s is None else clock.monotonic() + self._timeout_s
+        self._given_up = threading.Event()
+        self._watch: Watch | None = None
+
+    def result(self) -> Snapshot:
+        """Return the last snapshot; see `wait`."""
+        from progress_kit import client
+
+        while (own := _own().get(self._operation)) is not None:
+            if is_terminal(own.state):
+                return own
+            if self._given_up.wait(_LOOK_S) or clock.monotonic() >= self._deadline:
+                raise self._late()
+        left_s = None if self._timeout_s is None else self._deadline - clock.monotonic()
+        self._watch = client.Watch(client.one(self._operation), timeout_s=left_s)
+        if self._given_up.is_set():
+            self._watch.close()
+        try:
+            for view in self._watch:
+                if (snapshot := client.ended(self._operation, view)) is not None:
+                    return snapshot
+        except TimeoutError:
+            pass
+        except (HubNotFoundError, HubUnreachableError) as error:
+            raise _unknown(self._operation, error) from error
+        finally:
+            self._watch.close()
+        raise self._late()
+
+    def give_up(self) -> None:
+        """Let a thread that waits for the result go on."""
+        self._given_up.set()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _late(self) -> TimeoutError:
+        within = "" if self._timeout_s is None else f" within {self._timeout_s:g} s"
+        return TimeoutError(f"operation {self._operation!r} has not ended{within}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import SupportsFloat, SupportsIndex, get_args
 
 from progress_kit.errors import DuplicateStageError, InvalidValueError
-from progress_kit.model import DEFAULT_STAGES, MAX_STAGES, NAME_LENGTH, Notify, NotifyWhen, shorten
+from progress_kit.model import DEFAULT_STAGES, MAX_STAGES, NAME_LENGTH, Notify, NotifyWhen, OperationState, shorten
 
 Amount = int | float
 Real = SupportsIndex | SupportsFloat
@@ -16,6 +16,9 @@ NotifyArgument = str | float
 
 # Beyond this a number is not exact in a browser (and 64 bits are what the wire carries).
 _EXACT = 2**53
+_PLAIN = frozenset({int, float})
+# The protocol's bound.
+_MAX_RATE_HZ = 60
 
 
 def number(value: object, what: str) -> Amount:
@@ -36,11 +39,32 @@ def _inexact(value: object, what: str) -> float:
         raise InvalidValueError(f"{what} is {value!r}; give a real number") from error
 
 
+def plain(value: object) -> Amount | None:
+    """Return what other people's code counts in as a number that can be sent; None if it is none, or not one of things.
+    """
+    if type(value) not in _PLAIN:
+        try:
+            number = float(value)  # type: ignore[arg-type] # that is the question
+        except (TypeError, ValueError, OverflowError):
+            return None
+        value = int(number) if number.is_integer() else number
+    assert isinstance(value, int | float)
+    return value if value >= 0 and math.isfinite(value) else None
+
+
 def amount(value: object, what: str) -> Amount:
     """Return `value` as a number ≥ 0; raises `InvalidValueError` for what is none, negative, NaN or infinite."""
     result = number(value, what)
     if not 0 <= result < math.inf:  # also refuses NaN
         raise InvalidValueError(f"{what} is {value!r}; give a finite number that is not negative")
+    return result
+
+
+def rate(value: object, what: str) -> float:
+    """Return `value` as a rate in Hz that the hub can keep: above 0, and at most 60."""
+    result = float(amount(value, what))
+    if not 0 < result <= _MAX_RATE_HZ:
+        raise InvalidValueError(f"{what} is {value!r}; give more than 0 and at most {_MAX_RATE_HZ} Hz")
     return result
 
 
@@ -95,6 +119,24 @@ def stages(value: Stages | None) -> dict[str, float]:
             raise InvalidValueError(f"the weight of stage {stage!r} is {weight!r}; give a number greater than 0")
         weights[stage] = share
     return weights
+
+
+def texts(value: Iterable[str] | None, what: str) -> tuple[str, ...] | None:
+    """Return names to select by; None stands for any. A lone text is refused: it is a sequence of characters."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raise InvalidValueError(f"{what} is {value!r}; give a list, such as [{value!r}]")
+    return tuple(name(each, f"one of {what}") for each in value)
+
+
+def operation_states(value: Iterable[str] | None, what: str) -> tuple[OperationState, ...] | None:
+    """Return states of operations to select by; None stands for any."""
+    given = texts(value, what)
+    for each in given or ():
+        if each not in get_args(OperationState):
+            raise InvalidValueError(f"one of {what} is {each!r}; give {', '.join(map(repr, get_args(OperationState)))}")
+    return given  # type: ignore[return-value] # just checked
 
 
 def notify(value: NotifyArgument) -> Notify:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.player import Process
 from tests.wire_server import HubServer
 
 
@@ -20,3 +21,10 @@ def hub(runtime_dir: Path) -> Iterator[HubServer]:
     """A running hub that this process discovers."""
     with HubServer(runtime_dir) as server:
         yield server
+
+
+@pytest.fixture
+def process(hub: HubServer) -> Iterator[Process]:
+    """A process whose operation ``op_1`` runs."""
+    with Process(hub) as playing:
+        yield playing

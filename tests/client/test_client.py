@@ -3,57 +3,15 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
 from progress_kit import clock
 from progress_kit.client import cancel, get, operations
 from progress_kit.errors import HubNotFoundError, HubRefusedError, HubUnreachableError, OperationNotFoundError
-from progress_kit.model import Action, OperationState, Snapshot
-from progress_kit.protocol import SUBPROTOCOL, TOKEN_HEADER, decode_hub, encode
-from progress_kit.protocol.messages import Command, CommandResult, Hello, Publish, PublisherInfo
+from tests.client.player import Process
 from tests.wire_server import SECRET, HubServer
-
-
-class Process:
-    """A publishing process with one operation, played frame by frame."""
-
-    def __init__(self, hub: HubServer, socket: ClientConnection, token: str) -> None:
-        self.hub = hub
-        self.seq = 0
-        self.socket = socket
-        self.socket.send(encode(Hello(token=token, client="test/1", publisher=PublisherInfo(session="s"))), text=True)
-        self.socket.recv()
-
-    def publish(self, state: OperationState = "running", actions: tuple[Action, ...] = ("cancel",)) -> None:
-        self.seq += 1
-        item = Snapshot(id="op_1", name="Résumé <b>", state=state, seq=self.seq, actions=actions)
-        self.socket.send(encode(Publish(operations=(item,))), text=True)
-        self.hub.wait_state("op_1", state)
-
-    def answer(self, error: str | None = None) -> Command:
-        """Answer the next command."""
-        while not isinstance(command := decode_hub(self.socket.recv(timeout=20)), Command):
-            pass
-        result = CommandResult(request=command.request, ok=error is None, error=error)
-        self.socket.send(encode(result), text=True)
-        return command
-
-
-@pytest.fixture
-def process(hub: HubServer) -> Iterator[Process]:
-    """A process whose operation ``op_1`` runs."""
-    token = hub.token("publish")
-    url = hub.url.replace("http", "ws") + "ws"
-    headers = {TOKEN_HEADER: token}
-    with connect(url, subprotocols=[Subprotocol(SUBPROTOCOL)], additional_headers=headers, proxy=None) as socket:
-        process = Process(hub, socket, token)
-        process.publish()
-        yield process
 
 
 def test_operations_lists_what_the_hub_knows(process: Process) -> None:
