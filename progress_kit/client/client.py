@@ -65,6 +65,11 @@ def cancel(operation: str, reason: str | None = None) -> None:
     _ask(Filter(operations=(operation,)), ("subscribe", "command"), send)
 
 
+def reach(target: Target, timeout_s: float) -> None:
+    """Open a WebSocket to `target` and see that its hub answers; raises `HubUnreachableError` or `HubRefusedError`."""
+    _ask_one(target, Filter(), ("subscribe",), lambda _talk: None, timeout_s)
+
+
 class _Talk:
     """One connection with a synced view."""
 

@@ -1,10 +1,12 @@
 """Following operations: a view of the hub that is kept up over lost connections and restarts of the server."""
 
+import atexit
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 import anyio
 import anyio.to_thread
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
 
 SILENCE_S: Final = 60.0
 """A hub pings every 20 s; one that has been silent for so long is not there any more."""
+
+
+_open: WeakSet["Watch"] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what a program did not, while its threads still run: without them a connection waits for ever."""
+    for watch in list(_open):
+        watch.close()
 
 
 class Watch:
@@ -43,6 +55,7 @@ class Watch:
         self._backoff = Backoff()
         self._held = False  # whether the hub has answered since it last refused
         self._views = self._follow()
+        _open.add(self)
 
     def __iter__(self) -> Iterator[list[Snapshot]]:
         return self._views
@@ -66,7 +79,11 @@ class Watch:
             with suppress(OSError):
                 self._socket.socket.shutdown(socket.SHUT_RDWR)
 
-    def _follow(self) -> Iterator[list[Snapshot]]:
+        # Closes the connection here and now, unless another thread is in there; that one finds the socket shut.
+        with suppress(ValueError):
+            self._views.close()
+
+    def _follow(self) -> Generator[list[Snapshot], None, None]:
         began = False
         while not self._closed.is_set():
             try:

@@ -55,7 +55,7 @@ def candidates(
             item.modified_ns,
         )
 
-    living = [item for item in found.values() if _alive(item.connection.pid)]
+    living = [item for item in found.values() if is_alive(item.connection.pid)]
     targets = [_target(item.connection) for item in sorted(living, key=order, reverse=True)]
     if settings.hub_url:
         # Named without a token: only that one is meant, and its connection file may let us in.
@@ -76,6 +76,13 @@ def discover(settings: Settings, *, cwd: Path | None = None, hub_id: str | None 
         "no running Jupyter server with progress_kit was found: start one with `jupyter lab`, "
         "or set PROGRESS_KIT_HUB_URL and PROGRESS_KIT_TOKEN"
     )
+
+
+def servers(*, runtime_dir: Path | None = None) -> list[tuple[Path, ConnectionFile]]:
+    """Return the connection files of this user's running servers and where they are, the newest first."""
+    found = [item for item in map(_read, _files(runtime_dir)) if item and is_alive(item.connection.pid)]
+    found.sort(key=lambda item: item.modified_ns, reverse=True)
+    return [(item.path, item.connection) for item in found]
 
 
 def _base(url: str) -> str:
@@ -99,7 +106,7 @@ def _read(path: Path) -> _Found | None:
         return None
     try:
         status = os.fstat(descriptor)
-        if not _trusted(status):
+        if not is_trusted(status):
             return None
         raw = os.read(descriptor, _MAX_BYTES)
         connection = msgspec.json.decode(raw, type=ConnectionFile)
@@ -112,7 +119,8 @@ def _read(path: Path) -> _Found | None:
     return _Found(path.absolute(), connection, status.st_mtime_ns)
 
 
-def _trusted(status: os.stat_result) -> bool:
+def is_trusted(status: os.stat_result) -> bool:
+    """Whether a file is a regular one of this user that nobody else can read."""
     if not stat.S_ISREG(status.st_mode):
         return False
     if sys.platform == "win32":
@@ -120,7 +128,8 @@ def _trusted(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077 == 0
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process; on Windows that is taken to be so."""
     if sys.platform == "win32":
         return True  # os.kill would end the process; a dead server is found out by connecting
     if pid <= 0:

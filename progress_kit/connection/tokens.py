@@ -37,9 +37,17 @@ def access(target: Target, scopes: tuple[Scope, ...], *, timeout_s: float, renew
     if target.secret is None and renew is None:
         assert target.token is not None
         return AccessToken(target.token)
-    credential = target.secret or renew
+    return grant(target, TokenRequest(scopes=scopes, expires_in_s=EXPIRES_IN_S), timeout_s=timeout_s, renew=renew)
+
+
+def grant(target: Target, wanted: TokenRequest, *, timeout_s: float, renew: str | None = None) -> AccessToken:
+    """Return a new token such as `wanted`; the connection file's secret mints it, else `renew` or the environment's.
+
+    Raises `HubUnreachableError` or `HubRefusedError`.
+    """
+    credential = target.secret or renew or target.token
     assert credential is not None
-    body = msgspec.json.encode(TokenRequest(scopes=scopes, expires_in_s=EXPIRES_IN_S))
+    body = msgspec.json.encode(wanted)
     status, answer = request(target, "POST", "tokens", credential=credential, timeout_s=timeout_s, body=body)
     if status == http.client.CREATED:
         try:

@@ -1,5 +1,8 @@
 """Following operations and waiting for them, over a real socket."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,6 +106,16 @@ def test_watch_can_be_left_in_an_event_loop(process: Process) -> None:
 
     anyio.run(look)
     process.hub.wait(lambda: len(process.hub._conns) == 1, "only the publisher is left")
+
+
+def test_a_program_that_ends_while_it_watches_ends(process: Process) -> None:
+    """Nobody has to close a watch."""
+    source = "import progress_kit as pk; views = iter(watch := pk.watch()); print(next(views)[0].id)"
+    environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(process.hub.runtime_dir)}
+    program = subprocess.run(
+        [sys.executable, "-c", source], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (program.returncode, program.stdout, program.stderr) == (0, "op_1\n", "")
 
 
 def test_watch_says_that_there_is_no_hub(runtime_dir: Path) -> None:
