@@ -22,6 +22,9 @@ class Alarm:
 
     def set(self, at: float) -> None:
         """Ring at `at`, in monotonic seconds, or at an earlier time that was set before."""
+        earlier = self._at
+        if earlier is not None and earlier <= at:
+            return  # it has not rung yet
         with self._changed:
             if self._closed or (self._at is not None and self._at <= at):
                 return

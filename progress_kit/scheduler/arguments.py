@@ -1,9 +1,22 @@
 """Tasks among the arguments of other tasks: they are dependencies, and their results take their places."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from progress_kit.scheduler.task import Task
+from progress_kit.scheduler.task import Call, Task
+
+_HOLDERS: Final = frozenset({Task, list, tuple, dict})
+
+
+def needed(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Sequence[Task[Any]]:
+    """Return the tasks among the arguments of a call, each once."""
+    for value in args:
+        if type(value) in _HOLDERS:
+            break
+    else:
+        if not kwargs:
+            return ()
+    return list(dict.fromkeys(tasks_in((*args, *kwargs.values()))))
 
 
 def tasks_in(values: Iterable[Any]) -> Iterator[Task[Any]]:
@@ -18,7 +31,7 @@ def tasks_in(values: Iterable[Any]) -> Iterator[Task[Any]]:
             yield from tasks_in(value.values())
 
 
-def resolve(task: Task[Any]) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+def resolve(task: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """Return the arguments of a task with the results in their places; for one that runs always, errors too."""
     assert task.call is not None
     _, args, kwargs = task.call

@@ -4,10 +4,12 @@ An engine tells what is new from threads of its own; here that becomes an event 
 """
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import anyio
 from anyio import to_thread
@@ -49,10 +51,110 @@ async def step(feed: Feed[Any]) -> Any:  # noqa: ANN401 - a result or a task, as
         if item is not WAIT:
             feed.arrivals.on_news = None
             break
-        await news.come()
+        if feed.source is not None and feed.wants_more():
+            feed.source.draw(news.tell)
+        lent = feed.driver.lend()
+        try:
+            await news.come()
+        finally:
+            if lent:
+                feed.driver.take_back()
     if item is END:
         raise StopAsyncIteration
     return item
+
+
+Row = tuple[int, tuple[Any, ...], float | None]
+"""An input: which one it is, the arguments, their cost."""
+
+
+class AsyncInputs:
+    """Inputs of a feed that have to be awaited: an iterator over those that are there by now, and no more."""
+
+    def __init__(
+        self,
+        iterables: Sequence[Iterable[Any] | AsyncIterable[Any]],
+        cost: Callable[[tuple[Any, ...]], float | None] | None,
+    ) -> None:
+        self._rows = _zipped(iterables)
+        self._cost = cost
+        self._count = 0
+        self._there: deque[Row] = deque()
+        self._error: BaseException | None = None
+        self._drawing: asyncio.Task[None] | None = None
+        self._then: Callable[[], None] = _nothing
+        self.over = False
+        """Whether there will be no more."""
+
+    def __iter__(self) -> "AsyncInputs":
+        return self
+
+    def __next__(self) -> Row:
+        if self._there:
+            return self._there.popleft()
+        if self._error is not None:
+            raise self._error
+        raise StopIteration
+
+    def draw(self, then: Callable[[], None]) -> None:
+        """Await one more, unless one is awaited already, and call `then`."""
+        self._then = then
+        if self._drawing is None or self._drawing.done():
+            self._drawing = asyncio.get_running_loop().create_task(self._draw(), name="progress_kit inputs")
+
+    async def _draw(self) -> None:
+        try:
+            args = await anext(self._rows)
+        except StopAsyncIteration:
+            self.over = True
+        except BaseException as error:  # noqa: BLE001 - it is raised in the loop that asks for results
+            self.over, self._error = True, error
+        else:
+            self._there.append((self._count, args, None if self._cost is None else self._cost(args)))
+            self._count += 1
+        self._then()
+
+    def close(self) -> None:
+        """Draw no more, and let go of the iterables."""
+        task = self._drawing
+        with suppress(RuntimeError):  # the loop is closed
+            if task is not None:
+                task.cancel()
+            closing = asyncio.get_running_loop().create_task(self._close(task), name="progress_kit inputs")
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
+
+    async def _close(self, drawing: asyncio.Task[None] | None) -> None:
+        if drawing is not None:
+            await asyncio.wait((drawing,))
+        with suppress(Exception):  # of a generator of the user's that is left early
+            await self._rows.aclose()
+
+
+def _nothing() -> None:
+    """Nobody waits."""
+
+
+_closing: Final[set[asyncio.Task[None]]] = set()
+"""The event loop itself keeps its tasks by weak references."""
+
+
+async def _zipped(iterables: Sequence[Iterable[Any] | AsyncIterable[Any]]) -> AsyncGenerator[tuple[Any, ...], None]:
+    """Yield rows as `zip` does."""
+    steps = [aiter(each) if isinstance(each, AsyncIterable) else iter(each) for each in iterables]
+    try:
+        while True:
+            row = []
+            for each in steps:
+                try:
+                    row.append(await anext(each) if isinstance(each, AsyncIterator) else next(each))
+                except (StopIteration, StopAsyncIteration):
+                    return
+            yield tuple(row)
+    finally:
+        for each in steps:
+            if hasattr(each, "aclose"):
+                await each.aclose()
 
 
 async def ended(driver: "Driver") -> BaseException | None:

@@ -13,7 +13,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar, cast
 
-from progress_kit import clock
+from progress_kit import clock, model
 from progress_kit.errors import OperationEndedError, UsageError
 from progress_kit.scheduler.alarm import Alarm
 from progress_kit.scheduler.engines.base import (
@@ -22,27 +22,33 @@ from progress_kit.scheduler.engines.base import (
     Failed,
     Finished,
     Hardness,
+    Hearing,
     Key,
+    Lending,
     Lost,
+    Pausing,
     Printed,
     Resized,
     Started,
     TaskContext,
     TaskProgress,
 )
-from progress_kit.scheduler.plan import Instructions, Plan
-from progress_kit.scheduler.plan_node import Node
-from progress_kit.scheduler.task import Task
+from progress_kit.scheduler.plan import Plan
+from progress_kit.scheduler.plan_node import Instructions, Node
+from progress_kit.scheduler.task import Call, Task
 
 _log: Final = logging.getLogger("progress_kit")
 _AT_ONCE: Final = 512
 _TOGETHER: Final = 64
+_LOOK_S: Final = 0.1
 _SOON_S: Final = 0.005
 """New tasks wait so long at most for others to come, and so many."""
 
 T = TypeVar("T")
 
-Stimulus = Event | Callable[[float], None]
+New = tuple[Sequence[Call], Sequence[Task[Any]], bool]
+"""Tasks, others that each of them needs, and whether the tally expects them."""
+Stimulus = Event | list[Finished] | New | Callable[[float], None]
 
 
 class Driver:
@@ -57,7 +63,7 @@ class Driver:
         self.numbers = count()
         self._show = show
         self._inbox: deque[tuple[Stimulus, float]] = deque()
-        self._outbox: deque[Task[Any]] = deque()
+        self._outbox: deque[Call] = deque()
         # One that knows its owner, who may come here again in a signal handler or from the garbage collector.
         self._lock = threading.RLock()
         self._alarm = Alarm(self.look)
@@ -69,6 +75,9 @@ class Driver:
         """Whether workers have something to do, of which they will tell."""
         self._when_idle: deque[Callable[[], None]] = deque()
         self.over = False
+        self._paused = False
+        self.now: Callable[[], float] = clock.monotonic
+        """The plan's clock; once there was a pause, one that stands still in it."""
 
     # ---------------------------------------------------------------- its life
 
@@ -76,6 +85,8 @@ class Driver:
         """Give what is there, and what will come, to an engine; raises what it raises."""
         engine.start(context, self.report)
         self.engine = engine
+        if self._paused and engine.capabilities.pauses:
+            cast("Pausing", engine).pause()
         if engine.capabilities.loop:
             self._loop_thread = threading.get_ident()
         self.plan.workers = engine.workers
@@ -118,36 +129,37 @@ class Driver:
 
     def report(self, *events: Event) -> None:
         """What the engine has to say."""
-        now = clock.monotonic()
+        now = self.now()
+        ended: list[Finished] = []
         for event in events:
+            if type(event) is Finished:
+                ended.append(event)
+                continue
+            if ended:
+                self._inbox.append((ended, now))
+                ended = []
             if type(event) is Printed:
                 self._show(event)
             else:
                 self._inbox.append((event, now))
+        if ended:
+            self._inbox.append((ended, now))
         # That a short task has begun is early enough known when it has ended, or when somebody looks.
         if not (self.plan.hasty and len(events) == 1 and type(events[0]) is Started):
             self._work_off()
 
-    def add(
-        self, tasks: Sequence[Task[Any]], dependencies: Sequence[Task[Any]] = (), *, expected: bool = False
-    ) -> None:
+    def add(self, tasks: Sequence[Call], dependencies: Sequence[Task[Any]] = (), *, expected: bool = False) -> None:
         """There are more tasks, each of which needs those others."""
         self.check_open()
-
-        def add(now: float) -> None:
-            plan_add = self.plan.add
-            for task in tasks:
-                plan_add(task, now, dependencies, expected=expected)
-
-        now = clock.monotonic()
-        self._inbox.append((add, now))
+        now = self.now()
+        self._inbox.append(((tasks, dependencies, expected), now))
         # Where others wait already it is early enough to look at these when a worker is free. Where workers are busy
         # with short tasks they will tell in a moment, so that several are looked at, and travel, together. Whoever
         # says that it is not so any more looks into the inbox afterwards.
         if self._saturated:
             return
         if self._busy and self.plan.hasty and len(self._inbox) < _TOGETHER:
-            self._alarm.set(now + _SOON_S)
+            self._alarm.set(clock.monotonic() + _SOON_S)
         else:
             self._work_off()
 
@@ -158,6 +170,23 @@ class Driver:
     def stop(self, reason: str) -> None:
         """All tasks shall stop, but those that run whatever happens."""
         self._tell(lambda now: self.plan.stop(now, reason))
+
+    def pause(self, now: Callable[[], float]) -> None:
+        """What waits shall not begin, and what runs wait where it can; `now` is the plan's clock from now on."""
+        self.now = now
+        self._tell(lambda _: self._pause(paused=True))
+
+    def resume(self) -> None:
+        """Let everything go on."""
+        self._tell(lambda _: self._pause(paused=False))
+
+    def _pause(self, *, paused: bool) -> None:
+        if paused == self._paused or (paused and self.plan.stopping is not None):
+            return
+        self._paused = paused
+        if self.engine is not None and self._running and self.engine.capabilities.pauses:
+            engine = cast("Pausing", self.engine)
+            engine.pause() if paused else engine.resume()
 
     def abort(self, reason: str) -> None:
         """Nobody waits any more."""
@@ -199,6 +228,20 @@ class Driver:
         if timeout != 0:
             self.check_block()
 
+    def lend(self) -> bool:
+        """Let another task run in the place of the one that calls, and waits for others; return whether it is one."""
+        engine = self.engine
+        if engine is None or not (self._running and engine.capabilities.lends and cast("Lending", engine).lend()):
+            return False
+        self.look()
+        return True
+
+    def take_back(self) -> None:
+        """It goes on."""
+        if self.engine is not None:
+            cast("Lending", self.engine).take_back()
+            self.look()
+
     def check_block(self) -> None:
         """Raise `UsageError` where this thread must not wait, since it runs the tasks' event loop."""
         if threading.get_ident() == self._loop_thread:
@@ -211,6 +254,14 @@ class Driver:
         self._work_off()
         return self.engine.progress() if self.engine is not None and self._running else {}
 
+    def hear(self, tasks: Sequence[model.Task]) -> None:
+        """Take in what workers told the hub of their tasks."""
+        engine = self.engine
+        if engine is not None and self._running and engine.capabilities.calls_home:
+            from progress_kit.scheduler.engines.remote.uplink import as_words
+
+            cast("Hearing", engine).hear(as_words(tasks))
+
     def workers(self) -> int:
         """Return how many tasks can run at once."""
         return self.plan.workers
@@ -218,7 +269,7 @@ class Driver:
     # ---------------------------------------------------------------- working it off
 
     def _tell(self, change: Callable[[float], None]) -> None:
-        self._inbox.append((change, clock.monotonic()))
+        self._inbox.append((change, self.now()))
         self._work_off()
 
     def _work_off(self) -> None:
@@ -246,7 +297,7 @@ class Driver:
         while _is_owned(self._lock):
             self._lock.release()
 
-    def _step(self) -> list[Task[Any]]:
+    def _step(self) -> list[Call]:
         """Take in what is new and do what it asks for; return the tasks that have ended."""
         inbox, plan = self._inbox, self.plan
         for _ in range(_AT_ONCE):
@@ -254,13 +305,12 @@ class Driver:
                 stimulus, now = inbox.popleft()
             except IndexError:
                 break
-            try:
-                self._take_in(stimulus, now)
-            except Exception:  # noqa: BLE001 - it is logged as what it is: a fault of ours
-                _log.exception("progress_kit: the plan of a scheduler failed; please report this")
+            self._take_in(stimulus, now)
         if self._running and self.engine is not None:
             plan.workers = self.engine.workers
-            todo = plan.decide()
+            if self._paused and plan.stopping is not None:
+                self._pause(paused=False)
+            todo = plan.decide(hold=self._paused)
             if todo.run:
                 self._run(self.engine, todo.run)
             if todo.stop or todo.abandon:
@@ -271,11 +321,36 @@ class Driver:
             self._saturated = self._busy = False
         deadline = plan.next_deadline
         if deadline is not None:
-            self._alarm.set(deadline)
-        return cast("list[Task[Any]]", todo.settled)
+            self._alarm.set(self._wall(deadline))
+        return cast("list[Call]", todo.settled)
+
+    def _wall(self, deadline: float) -> float:
+        """Return when a time of the plan's clock comes; in a pause nobody knows, so it is looked now and then."""
+        if self.now is clock.monotonic:
+            return deadline
+        wall = clock.monotonic()
+        wait_s = deadline - self.now()
+        return wall + (max(wait_s, _LOOK_S) if self._paused else wait_s)
 
     def _take_in(self, stimulus: Stimulus, now: float) -> None:
-        if isinstance(stimulus, Finished):
+        try:
+            self._tell_plan(stimulus, now)
+        except Exception:  # noqa: BLE001 - it is logged as what it is: a fault of ours
+            _log.exception("progress_kit: the plan of a scheduler failed; please report this")
+        except BaseException:
+            if isinstance(stimulus, list):  # interrupted: what was taken in of them does no harm twice
+                self._inbox.appendleft((stimulus, now))
+            raise
+
+    def _tell_plan(self, stimulus: Stimulus, now: float) -> None:
+        if isinstance(stimulus, list):
+            self.plan.finished_together(stimulus, now)
+        elif isinstance(stimulus, tuple):
+            tasks, dependencies, expected = stimulus
+            add = self.plan.add
+            for task in tasks:
+                add(task, now, dependencies, expected=expected)
+        elif isinstance(stimulus, Finished):
             self.plan.finished(stimulus, now)
         elif isinstance(stimulus, Started):
             self.plan.started(stimulus, now)
@@ -312,7 +387,7 @@ class Driver:
             _log.exception("progress_kit: the engine %s could not stop tasks", engine.name)
 
     def _refuse(self, key: Key, error: Exception) -> None:
-        self._inbox.append((Finished(key, "", Failed(error), 0.0), clock.monotonic()))
+        self._inbox.append((Finished(key, "", Failed(error), 0.0), self.now()))
 
 
 def _is_owned(lock: Any) -> bool:  # noqa: ANN401 - a lock of `threading.RLock`, whose type has no name

@@ -7,20 +7,21 @@ are there and their costs are known, the most expensive ones go first, whatever 
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence, Sized
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Generic, SupportsFloat, TypeVar, cast
 
 from progress_kit import clock
 from progress_kit.complexity import cost as cost_of
-from progress_kit.errors import OperationCancelled
+from progress_kit.errors import OperationCancelled, UsageError
 from progress_kit.scheduler.plan_node import Group
-from progress_kit.scheduler.task import Task
+from progress_kit.scheduler.task import Call, Task
 from progress_kit.tracker import values
 from progress_kit.tracker.costs import CostArgument
 from progress_kit.tracker.costs import function as cost_function
 
 if TYPE_CHECKING:
+    from progress_kit.scheduler.asynchronous import AsyncInputs
     from progress_kit.scheduler.driver import Driver
 
 T = TypeVar("T")
@@ -43,11 +44,11 @@ class Arrivals:
     __slots__ = ("completed", "on_news")
 
     def __init__(self) -> None:
-        self.completed: deque[Task[Any]] = deque()
+        self.completed: deque[Call] = deque()
         self.on_news: Callable[[], None] | None = None
         """Called once, from any thread, when a task has completed since it was set."""
 
-    def settled(self, task: Task[Any]) -> None:
+    def settled(self, task: Call) -> None:
         """A task has come to its end; called from any thread."""
         self.completed.append(task)
         news, self.on_news = self.on_news, None
@@ -62,25 +63,31 @@ class Feed(ABC, Generic[T]):
     in work or done and not handed out; by default as many as keep the workers busy.
     """
 
+    _kind: type[Call] = Call
+    """What becomes of an input: a future where it is handed out."""
+
     def __init__(  # noqa: PLR0913 - some by keyword
         self,
         driver: "Driver",
         group: Group,
         function: Callable[..., T],
-        iterables: Sequence[Iterable[Any]],
+        iterables: Sequence[Iterable[Any] | AsyncIterable[Any]],
         *,
         cost: CostArgument[Any] = None,
         buffersize: int | None = None,
         name: Callable[..., str] | None = None,
     ) -> None:
-        self._driver = driver
+        self.driver = driver
         self._group = group
         self._function = function
         self._iterables = iterables
+        self._awaits = any(isinstance(each, AsyncIterable) for each in iterables)
         self._cost = _asker(cost, len(iterables))
         self._buffersize = buffersize
         self._name = name
         self._inputs: Iterator[tuple[int, tuple[Any, ...], float | None]] | None = None
+        self.source: AsyncInputs | None = None
+        """Where inputs come from that have to be awaited."""
         self._exhausted = False
         self._expected: int | None = None
         """How many inputs there are; None if that is not known before the last one."""
@@ -91,7 +98,7 @@ class Feed(ABC, Generic[T]):
         """With so many in the plan nothing need be drawn."""
         self.arrivals = Arrivals()
         self._completed = self.arrivals.completed
-        self._open: dict[int, Task[T]] = {}
+        self._open: dict[int, Call] = {}
         self._closed = False
         self._signal: SimpleQueue[None] = SimpleQueue()
 
@@ -102,6 +109,8 @@ class Feed(ABC, Generic[T]):
 
     def __next__(self) -> Any:  # noqa: ANN401 - a result or a task, as the subclasses say
         signal, arrivals = self._signal, self.arrivals
+        if self._awaits:
+            raise UsageError("an async iterable among the inputs has to be awaited; use `async for`")
         while True:
             waiting = not self._completed
             if waiting:
@@ -111,8 +120,13 @@ class Feed(ABC, Generic[T]):
             item = self.take()
             if item is WAIT:
                 if waiting:
-                    self._driver.check_block()
-                    signal.get()
+                    self.driver.check_block()
+                    lent = self.driver.lend()
+                    try:
+                        signal.get()
+                    finally:
+                        if lent:
+                            self.driver.take_back()
                 continue
             arrivals.on_news = None
             if item is END:
@@ -139,11 +153,13 @@ class Feed(ABC, Generic[T]):
         if self._closed:
             return
         self._closed = True
-        if self._inputs is None or self._driver.over:
+        if self._inputs is None or self.driver.over:
             return
         rest, exhausted = list(self._open.values()), self._exhausted
         self._exhausted = True
-        plan, stage = self._driver.plan, self._group.stage
+        if self.source is not None:
+            self.source.close()
+        plan, stage = self.driver.plan, self._group.stage
         missing, costs = self._missing()
         self._inputs = iter(())
 
@@ -156,7 +172,7 @@ class Feed(ABC, Generic[T]):
                 plan.tally.exhausted(stage)
             plan.cancel(rest, now)
 
-        self._driver.tell(leave)
+        self.driver.tell(leave)
 
     def _missing(self) -> tuple[int, list[float | None]]:
         """Return what was expected and has not been drawn: how many without costs, or the costs."""
@@ -187,7 +203,7 @@ class Feed(ABC, Generic[T]):
         if self._handed_out < self._drawn:
             return WAIT
         if not self._exhausted:
-            if self._driver.plan.stopping is None:
+            if self.driver.plan.stopping is None:
                 return WAIT
             self.close()
             self._raise_why_stopped()
@@ -198,7 +214,7 @@ class Feed(ABC, Generic[T]):
     def _next_item(self) -> Any:  # noqa: ANN401 - an item or `WAIT`
         """Return what the loop gets next."""
 
-    def _completed_task(self) -> Task[T] | None:
+    def _completed_task(self) -> Call | None:
         """Return a task that has ended; raise what ends the loop."""
         try:
             task = self._completed.popleft()
@@ -213,15 +229,15 @@ class Feed(ABC, Generic[T]):
             self._check(task)
         return task
 
-    def _check(self, task: Task[T]) -> None:
-        plan = self._driver.plan
+    def _check(self, task: Call) -> None:
+        plan = self.driver.plan
         if task.state == "cancelled" and plan.stopping is not None:
             self._raise_why_stopped()
         if plan.on_error == "raise":
-            task.result()
+            raise task.failure()
 
     def _raise_why_stopped(self) -> None:
-        plan = self._driver.plan
+        plan = self.driver.plan
         culprit = plan.culprit
         if culprit is not None and culprit.error is not None:
             raise culprit.error
@@ -234,7 +250,7 @@ class Feed(ABC, Generic[T]):
         in_plan = self._drawn - self._taken - len(self._completed)
         if in_plan > self._enough and self._taken % _CHUNK:
             return 0
-        plan = self._driver.plan
+        plan = self.driver.plan
         wanted = plan.window.room(self._group.pace.mean_s)
         self._enough = max(wanted // 2, plan.workers)
         if in_plan > self._enough:
@@ -250,12 +266,12 @@ class Feed(ABC, Generic[T]):
         if self._exhausted:
             return False
         room = self._room()
-        if room <= 0 or self._driver.plan.stopping is not None:
+        if room <= 0 or self.driver.plan.stopping is not None:
             return False
         if self._inputs is None:
             self._begin()
         assert self._inputs is not None
-        tasks: list[Task[T]] = []
+        tasks: list[Call] = []
         until = clock.monotonic() + _CHUNK_S
         try:
             for index, args, cost in self._inputs:
@@ -263,25 +279,39 @@ class Feed(ABC, Generic[T]):
                 if len(tasks) >= min(room, _CHUNK) or clock.monotonic() > until:
                     break
             else:
-                self._end_of_inputs()
+                if self.source is None or self.source.over:
+                    self._end_of_inputs()
         finally:
             if tasks:
                 self._drawn += len(tasks)
-                self._driver.add(tasks, expected=self._expected is not None and self._drawn <= self._expected)
+                self.driver.add(tasks, expected=self._expected is not None and self._drawn <= self._expected)
         return bool(tasks)
 
-    def _make(self, index: int, args: tuple[Any, ...], cost: float | None) -> Task[T]:
-        driver = self._driver
+    def _make(self, index: int, args: tuple[Any, ...], cost: float | None) -> Call:
+        driver = self.driver
         name = None if self._name is None else str(self._name(*args))
-        task = Task(driver, self._group, next(driver.numbers), cost, self._function, args, name=name)
+        task = self._kind(driver, self._group, next(driver.numbers), cost, self._function, args, name=name)
         task.arrivals, task.index = self.arrivals, index
         task.item = args[0] if len(args) == 1 else args
         self._open[task.number] = task
         return task
 
+    def wants_more(self) -> bool:
+        """Whether another input is to be awaited now."""
+        if self._closed or self._exhausted or self.driver.plan.stopping is not None:
+            return False
+        return self._inputs is None or self._room() > 0
+
     def _begin(self) -> None:
-        group, driver = self._group, self._driver
+        group, driver = self._group, self.driver
         driver.check_open()
+        if self._awaits:
+            from progress_kit.scheduler.asynchronous import AsyncInputs
+
+            driver.tell(lambda _: driver.plan.tally.opened(group.stage))
+            self._inputs = self.source = AsyncInputs(self._iterables, self._cost)
+            return
+        self._iterables = cast("Sequence[Iterable[Any]]", self._iterables)
         sized = [len(each) for each in self._iterables if isinstance(each, Sized)]
         items = zip(*self._iterables, strict=False)
         ask = self._cost
@@ -310,13 +340,15 @@ class Feed(ABC, Generic[T]):
 
     def _end_of_inputs(self) -> None:
         self._exhausted = True
-        tally, stage = self._driver.plan.tally, self._group.stage
+        tally, stage = self.driver.plan.tally, self._group.stage
         if self._expected is None:
-            self._driver.tell(lambda _: tally.exhausted(stage))
+            self.driver.tell(lambda _: tally.exhausted(stage))
 
 
 class Completed(Feed[T]):
     """Tasks as they complete."""
+
+    _kind = Task
 
     def _next_item(self) -> Any:  # noqa: ANN401 - a task or `WAIT`
         task = self._completed_task()
@@ -334,7 +366,7 @@ class Mapped(Feed[T]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(*args, **kwargs)
-        self._early: dict[int, Task[T]] = {}
+        self._early: dict[int, Call] = {}
 
     def _limit(self, wanted: int) -> int:
         # Results that come early have to be kept; where the expensive ones go first, perhaps all of them.
@@ -351,15 +383,7 @@ class Mapped(Feed[T]):
             early[task.index] = task
         task = early.pop(self._handed_out)
         self._handed_out += 1
-        return task.result() if task.state == "succeeded" else _in_place(task)
-
-
-def _in_place(task: Task[Any]) -> BaseException:
-    try:
-        task.result()
-    except BaseException as error:  # noqa: BLE001 - it is handed out
-        return error
-    raise AssertionError(task)
+        return task.outcome()
 
 
 def _asker(cost: CostArgument[Any], inputs: int) -> Callable[[tuple[Any, ...]], float | None] | None:

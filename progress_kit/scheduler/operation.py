@@ -5,19 +5,20 @@ none. `begin`, `cancel`, `finish` and `sample` take the operation's own lock, an
 call none of them while holding the core's lock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import CodeType
 from typing import Final, cast
 
 from msgspec.structs import replace
 
-from progress_kit import clock, model
+from progress_kit import model
 from progress_kit.eta import EXPONENTS, Pool, Running, Work
-from progress_kit.model import MAX_TASKS, NAME_LENGTH, Notify, Snapshot, shorten
+from progress_kit.model import MAX_TASKS, NAME_LENGTH, Notify, OperationState, Snapshot, shorten
 from progress_kit.protocol.messages import Span
 from progress_kit.scheduler.engines.base import Key, TaskProgress
 from progress_kit.scheduler.tally import Attempt, StageTally, Tally, powers
+from progress_kit.tracker.hold import Hold
 from progress_kit.tracker.operation import Operation
 from progress_kit.tracker.outcome import EndState, Outcome, failure
 from progress_kit.tracker.stages import Stage
@@ -32,13 +33,19 @@ _NO_NEWS: Final[Mapping[Key, TaskProgress]] = {}
 
 
 class TaskStage(Stage):
-    """A stage that counts tasks; it begins with the first of them, and nobody enters it."""
+    """A stage that counts tasks; it begins with the first of them, and nobody enters it.
 
-    __slots__ = ("_furthest", "tally")
+    It is over when all its tasks are and no more can come, which nobody knows before the scheduler's block is left: it
+    never begins again.
+    """
+
+    __slots__ = ("_furthest", "paused_tasks", "tally")
 
     def __init__(self, operation: Operation, name: str, weight: float, tally: StageTally) -> None:
         super().__init__(operation, name, weight)
         self.tally = tally
+        self.paused_tasks = 0
+        """How many of the tasks that run wait for the operation to go on."""
         self._furthest: tuple[object, float] = (None, 0.0)
 
     def read(self) -> int:
@@ -46,13 +53,16 @@ class TaskStage(Stage):
         return self.tally.ended
 
     def refresh(self, *, followed: bool) -> None:
-        """Take over what the tally says; `followed`: a later stage has begun, so that this one may be over."""
+        """Take over what the tally says; `followed`: no more tasks are submitted, and a later stage has begun."""
         tally = self.tally
         self._total = tally.total
         self.began = tally.first
         if self.began is not None:
-            over = followed and self._total is not None and tally.ended >= self._total
-            self.state, self.ended = ("succeeded", tally.last) if over else ("running", None)
+            complete = self._total is not None and tally.ended >= self._total
+            self.ended = tally.last if complete else None
+            # A task may still submit others for an earlier stage: what was shown as over stays so.
+            if self.state != "succeeded":
+                self.state = "succeeded" if followed and complete else "running"
 
     def close(self, state: EndState, now: float) -> None:
         """End with the operation, which ended as `state`; a stage without any task that ran is left to it."""
@@ -99,18 +109,32 @@ class TaskStage(Stage):
 
     def freeze(self, began: float, now: float, *, paused: bool) -> model.Stage:
         """Return the stage with its counts of tasks."""
-        return replace(super().freeze(began, now, paused=paused), tasks=self.tally.counts())
+        counts = self.tally.counts()
+        if self.paused_tasks:
+            stand = min(self.paused_tasks, counts.running)
+            counts = replace(counts, running=counts.running - stand, paused=counts.paused + stand)
+        return replace(super().freeze(began, now, paused=paused), tasks=counts)
 
 
 class SchedulerOperation(Operation):
     """Made by a scheduler, which begins and finishes it.
 
     `stages` are names and weights; `tally` has what is to be shown of their tasks. `workers()` is how many tasks can
-    run at once, `progress()` the newest word of those that run, and `stop(reason)` is called, from any thread, when
-    somebody asks the operation to stop: it must not wait for anything.
+    run at once, `progress()` the newest word of those that run. `stop(reason)`, `pause(now)` and `resume()` are called,
+    from any thread, when somebody asks for it, and must not wait for anything; `now` is a clock that stands still while
+    the operation does. So is `hear(tasks)`, when workers told the hub of their tasks.
     """
 
-    __slots__ = ("_news", "_progress", "_stop_tasks", "_workers", "tally")
+    __slots__ = (
+        "_hear_tasks",
+        "_news",
+        "_pause_tasks",
+        "_progress",
+        "_resume_tasks",
+        "_stop_tasks",
+        "_workers",
+        "tally",
+    )
 
     def __init__(  # noqa: PLR0913 - all but two by keyword
         self,
@@ -120,6 +144,9 @@ class SchedulerOperation(Operation):
         tally: Tally,
         workers: Callable[[], int],
         stop: Callable[[str | None], None],
+        pause: Callable[[Callable[[], float]], None] = lambda _: None,
+        resume: Callable[[], None] = lambda: None,
+        hear: Callable[[Sequence[model.Task]], None] = lambda _: None,
         progress: Callable[[], Mapping[Key, TaskProgress]] = lambda: _NO_NEWS,
         code: CodeType,
         kind: str | None = None,
@@ -130,6 +157,8 @@ class SchedulerOperation(Operation):
         self.tally = tally
         self._workers = workers
         self._stop_tasks = stop
+        self._pause_tasks, self._resume_tasks = pause, resume
+        self._hear_tasks = hear
         self._progress = progress
         self._news: Mapping[Key, TaskProgress] = _NO_NEWS
         super().__init__(name, stages, code=code, kind=kind, notify=notify, weights_given=weights_given)
@@ -148,10 +177,36 @@ class SchedulerOperation(Operation):
         if self.state == "running":
             self._stop_tasks(reason)
 
+    @property
+    def pausable(self) -> bool:
+        """What has not begun can wait on every engine; of what runs, `Capabilities.pauses` tells."""
+        return self.alive
+
+    def hold_at(self, hold: Hold) -> None:
+        """Let tasks wait."""
+        super().hold_at(hold)
+        if self._hold is hold:
+            hold.then(self._resume_tasks)
+            self._pause_tasks(self.now)
+
+    @property
+    def visible_state(self) -> OperationState:
+        """It stands still when every task does that runs; until then it is running, be it asked to wait."""
+        hold = self._hold
+        if hold is not None and hold.since is None and self.held:
+            news = self._progress()
+            if all(news.get(each.key, _SAID_NOTHING).paused for each in self._running()):
+                hold.come()
+        return super().visible_state
+
     def _end(self, outcome: Outcome, now: float) -> None:
         for stage in self._task_stages():
             stage.close(outcome.state, now)
         super()._end(outcome, now)
+
+    def hear(self, tasks: Sequence[model.Task]) -> None:
+        """Take in what workers in other processes told the hub of their tasks."""
+        self._hear_tasks(tasks)
 
     def spans(self) -> Iterator[Span]:
         """Return which task ran where and when; what is too short to be seen is told in one with its neighbours."""
@@ -165,15 +220,19 @@ class SchedulerOperation(Operation):
     def _seen_by(self) -> tuple[object, ...]:
         followed = False
         for stage in reversed(self._task_stages()):
-            stage.refresh(followed=followed)
+            stage.refresh(followed=followed and self.tally.closed)
             followed = followed or stage.began is not None
         self._news = dict(self._progress())
+        if self._hold is not None:
+            stand = [each.stage for each in self._running() if self._news_of(each).paused]
+            for stage in self._task_stages():
+                stage.paused_tasks = stand.count(stage.name)
         return (*super()._seen_by(), self.tally.version, tuple(self._news.items()))
 
     def _snapshot(self) -> Snapshot:
         snapshot = super()._snapshot()
         running = self._running() if self.state == "running" else []
-        tasks, omitted = self._listed(running, clock.monotonic())
+        tasks, omitted = self._listed(running, self.now())
         return replace(
             snapshot,
             stage=self._current_stage(),
@@ -218,6 +277,7 @@ class SchedulerOperation(Operation):
         news = self._news_of(attempt)
         return replace(
             self._task(attempt),
+            state="paused" if news.paused else attempt.state,
             done=news.done,
             total=news.total,
             unit=news.unit and shorten(news.unit, NAME_LENGTH),
@@ -246,7 +306,7 @@ class SchedulerOperation(Operation):
 
     def pools(self) -> dict[str, Pool]:
         """Return the workers of each running stage, and the tasks that they work on or will last."""
-        now = clock.monotonic()
+        now = self.now()
         running = self._running()
         workers = max(1, self._workers())
         pools: dict[str, Pool] = {}

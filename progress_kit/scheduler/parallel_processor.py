@@ -7,26 +7,24 @@ viewers see; it reads the `tally`, which the plan keeps.
 """
 
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from inspect import iscoroutinefunction
-from queue import SimpleQueue
-from types import CodeType, TracebackType
-from typing import Any, Final, Self, TypeVar, get_args, overload
-from weakref import WeakSet
+from types import CodeType
+from typing import Any, Final, TypeVar, get_args, overload
 
 from progress_kit.errors import (
     DependencyCycleError,
     InvalidValueError,
-    OperationEndedError,
     UsageError,
 )
-from progress_kit.scheduler.arguments import resolve, tasks_in
+from progress_kit.scheduler.arguments import needed, resolve
+from progress_kit.scheduler.block import Block
 from progress_kit.scheduler.driver import Driver
-from progress_kit.scheduler.engines import Engine, make_engine
-from progress_kit.scheduler.engines.base import Printed, TaskContext
+from progress_kit.scheduler.engines import Capabilities, make_engine
+from progress_kit.scheduler.engines.base import Printed
 from progress_kit.scheduler.feed import Completed, Feed, Mapped
-from progress_kit.scheduler.operation import SchedulerOperation, outcome_of
+from progress_kit.scheduler.operation import SchedulerOperation
 from progress_kit.scheduler.plan import OnError, Plan
 from progress_kit.scheduler.plan_node import When
 from progress_kit.scheduler.plan_preview import Preview, preview
@@ -34,21 +32,19 @@ from progress_kit.scheduler.report import Report
 from progress_kit.scheduler.tally import Tally
 from progress_kit.scheduler.task import Task
 from progress_kit.scheduler.terms import Groups, Terms, whole
-from progress_kit.scheduler.verdict import verdict
-from progress_kit.tracker import context, naming, values
+from progress_kit.tracker import naming, values
 from progress_kit.tracker.costs import CostArgument
-from progress_kit.tracker.front import Front
-from progress_kit.tracker.outcome import Outcome
 from progress_kit.tracker.values import NotifyArgument, Real, Stages
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Feed[Any])
 
+_WHENS: Final = get_args(When)
 MAIN: Final = "main"
 """The one stage of a scheduler to which no stages are given."""
 
 
-class ParallelTaskScheduler(Front):
+class ParallelTaskScheduler(Block):
     """Runs many tasks on an engine, and shows them as one operation; a ``with`` or ``async with`` block.
 
     `engine`: ``"threads"`` (default), ``"processes"``, ``"loky"``, ``"async"``, ``"auto"`` (``async`` for coroutine
@@ -94,17 +90,11 @@ class ParallelTaskScheduler(Front):
         code = _code or sys._getframe(1).f_code
         weights = {MAIN: 1.0} if stages is None else values.stages(stages)
         self._groups = Groups(weights, retries=retries, timeout=timeout)
-        self._spec = engine
-        self._max_workers = max_workers
-        self._engine: Engine | None = None
+        super().__init__(engine, max_workers)
         if engine == "auto":
             make_engine("threads", max_workers)  # for what it says of `max_workers`
         else:
             self._engine = make_engine(engine, max_workers)
-        self._feeds: WeakSet[Feed[Any]] = WeakSet()
-        self._outer: context.Entry | None = None
-        self._own_cancel = False
-        self._in_loop = False
         plan = Plan(
             Tally(weights),
             on_error=on_error,
@@ -120,6 +110,9 @@ class ParallelTaskScheduler(Front):
             tally=plan.tally,
             workers=self.driver.workers,
             stop=self._stop,
+            pause=self.driver.pause,
+            resume=self.driver.resume,
+            hear=self.driver.hear,
             progress=self.driver.progress,
             code=code,
             kind=None if kind is None else values.name(kind, "kind"),
@@ -195,14 +188,14 @@ class ParallelTaskScheduler(Front):
         """
         driver = self.driver
         driver.check_open()
-        if when not in get_args(When):
-            raise InvalidValueError(f"when is {when!r}; give one of {', '.join(map(repr, get_args(When)))}")
+        if when not in _WHENS:
+            raise InvalidValueError(f"when is {when!r}; give one of {', '.join(map(repr, _WHENS))}")
         terms = Terms(stage, priority, retries, timeout, when == "always")
         group = self._groups.of(function, terms, self._check)
         known = None if cost is None else float(values.amount(cost, "cost"))
         given = None if name is None else values.name(name, "a task's name")
         task = Task(driver, group, next(driver.numbers), known, function, args, kwargs, given)
-        dependencies = list(dict.fromkeys(tasks_in((*args, *kwargs.values()))))
+        dependencies = needed(args, kwargs)
         if dependencies:
             for each in dependencies:
                 if each.driver is not driver:
@@ -233,7 +226,7 @@ class ParallelTaskScheduler(Front):
         self,
         function: Callable[..., T],
         /,
-        *iterables: Iterable[Any],
+        *iterables: Iterable[Any] | AsyncIterable[Any],
         stage: str | None = None,
         cost: CostArgument[Any] = None,
         priority: float = 0.0,
@@ -244,10 +237,11 @@ class ParallelTaskScheduler(Front):
     ) -> Mapped[T]:
         """Return the results of ``function`` for each input, in the order of the inputs; for ``for`` and ``async for``.
 
-        Nothing begins before the loop does. Inputs are drawn as they are needed: an endless generator is welcome; a
-        list with `cost` (a function of the input, or True for `pk.cost`) is worked on in the order of cost, the most
-        expensive first. `buffersize` bounds how many tasks are drawn and not handed out; by default as many as keep the
-        workers busy. `name` makes a task's name of its input. Leaving the loop early cancels the rest.
+        Nothing begins before the loop does. Inputs are drawn as they are needed: an endless generator is welcome, in
+        ``async with`` an asynchronous one too; a list with `cost` (a function of the input, or True for `pk.cost`) is
+        worked on in the order of cost, the most expensive first. `buffersize` bounds how many tasks are drawn and not
+        handed out; by default as many as keep the workers busy. `name` makes a task's name of its input. Leaving the
+        loop early cancels the rest.
 
         A failed task raises its exception in the loop, or, where `on_error` lets the others go on, its exception stands
         in the place of the result.
@@ -259,7 +253,7 @@ class ParallelTaskScheduler(Front):
         self,
         function: Callable[..., T],
         /,
-        *iterables: Iterable[Any],
+        *iterables: Iterable[Any] | AsyncIterable[Any],
         stage: str | None = None,
         cost: CostArgument[Any] = None,
         priority: float = 0.0,
@@ -296,133 +290,28 @@ class ParallelTaskScheduler(Front):
         self._own_cancel = True
         self.operation.cancel(reason)
 
-    # ---------------------------------------------------------------- as a place that code is in
+    def pause(self) -> None:
+        """Begin nothing more until `resume`; what runs waits at its next `advance`, where the engine can let it.
 
-    def advance(self, n: Real = 1, total: Real | None = None) -> None:
-        """Raise `OperationCancelled` if asked to stop. The tasks count, so nothing is counted here."""
-        del n, total
-        self.raise_if_cancelled()
+        It is ``paused`` when nothing moves any more. Pauses count neither as time elapsed, nor for timeouts, nor for
+        the time left. A cancel ends the pause.
+        """
+        self.operation.pause()
 
-    def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked the operation to stop."""
-        self.operation.raise_if_cancelled()
+    def resume(self) -> None:
+        """Go on."""
+        self.operation.resume()
 
     @property
-    def counting(self) -> None:
-        """In the block itself there is nothing that a loop could count in."""
+    def capabilities(self) -> Capabilities | None:
+        """What the engine can do: how it stops what runs, whether it pauses that; None before ``auto`` has chosen."""
+        return None if self._engine is None else self._engine.capabilities
 
-    # ---------------------------------------------------------------- its life
-
-    def __enter__(self) -> Self:
-        if self.state != "pending":
-            raise OperationEndedError(
-                f"{self.name!r} was used before ({self.state}); make a new scheduler for each run"
-            )
-        self.operation.begin(context.operation())
-        self._outer = context.push(self)
-        try:
-            if self._engine is not None:
-                self._start(self._engine)
-        except BaseException as error:
-            context.pop(self, self._outer)
-            self.driver.over = True
-            self.operation.finish(Outcome.of(error))
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        interrupt = self._come_to_end(error)
-        try:
-            self.driver.end(wait=self._is_calm(error or interrupt))
-        finally:
-            self._conclude(error, interrupt)
-
-    async def __aenter__(self) -> Self:
-        self._in_loop = True
-        if self._engine is not None and self._spec == "async":
-            self._engine = self._make("async")
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        from progress_kit.scheduler.asynchronous import end, ended
-
-        self._leave(error)
-        interrupt = await ended(self.driver)
-        try:
-            await end(self.driver, wait=error is None and interrupt is None and not self.driver.plan.stopping)
-        finally:
-            self._conclude(error, interrupt)
-
-    def _leave(self, error: BaseException | None) -> None:
-        """Take no more from outside, and let what is there end as `error` says. Waits for nothing."""
-        context.pop(self, self._outer)
-        for feed in list(self._feeds):
-            feed.close()
-        if error is not None:
-            self.driver.stop(f"the block was left by {type(error).__name__}")
-        self.driver.close()
-
-    def _come_to_end(self, error: BaseException | None) -> BaseException | None:
-        """Wait until all has ended; return what interrupted that.
-
-        Once interrupted, all tasks are asked to stop, and that is waited for; where they were before, they are left.
-        """
-        driver, interrupts = self.driver, [] if error is None else [error]
-        idle: SimpleQueue[None] = SimpleQueue()  # whose `get` can be interrupted without harm, an Event's `wait` not
-        driver.when_idle(lambda: idle.put(None))
-        left, heard = False, len(interrupts)
-        while True:
-            # An interrupt may come at any point of this.
-            try:
-                driver.recover()
-                if not left:
-                    self._leave(error)
-                    left = True
-                if heard < len(interrupts):
-                    heard = len(interrupts)
-                    what = f"interrupted by {type(interrupts[-1]).__name__}"
-                    if heard == 1:
-                        driver.stop(what)
-                    else:
-                        driver.abort(f"{what} while stopping")
-                idle.get()
-                return interrupts[-1] if interrupts and interrupts[-1] is not error else None
-            except BaseException as interrupt:  # noqa: BLE001 - it is raised at the end
-                interrupts.append(interrupt)
-
-    def _is_calm(self, error: BaseException | None) -> bool:
-        """Whether all has ended by itself, so that the workers may be waited for."""
-        return error is None and self.driver.plan.stopping is None
-
-    def _conclude(self, error: BaseException | None, interrupt: BaseException | None) -> None:
-        """Tell how it ended, and raise what is to be raised instead of `error`."""
-        raised = interrupt or verdict(self.name, self.driver.plan, error, own_cancel=self._own_cancel)
-        if raised is None and self.driver.plan.stopping is not None and self.driver.plan.culprit is None:
-            self.operation.finish(Outcome("cancelled"))
-        else:
-            self.operation.finish(outcome_of(raised))
-        if raised is not None and raised is not error:
-            raise raised from None
+    # ---------------------------------------------------------------- its parts
 
     def _stop(self, reason: str | None) -> None:
         """Somebody asked the operation to stop."""
         self.driver.stop(reason or "asked to stop")
-
-    # ---------------------------------------------------------------- its parts
-
-    def _make(self, spec: object) -> Engine:
-        engine = make_engine(spec, self._max_workers, here=self._in_loop)
-        self.driver.plan.workers, self.driver.plan.capabilities = engine.workers, engine.capabilities
-        return engine
-
-    def _start(self, engine: Engine) -> None:
-        if engine.capabilities.loop and not self._in_loop:
-            raise UsageError("this engine runs in the event loop, which `with` would block; use `async with`")
-        self.driver.start(engine, TaskContext(self.operation.id, self.name))
 
     def _check(self, function: Callable[..., Any]) -> None:
         """Refuse what the engine cannot run; for ``auto`` this is where it is chosen."""
@@ -430,7 +319,7 @@ class ParallelTaskScheduler(Front):
             raise InvalidValueError(f"{function!r} is no function; give the function, and its arguments after it")
         if self._engine is None:
             self._engine = self._make(_automatic(function))
-            if self.state == "running":
+            if self.operation.alive:
                 self._start(self._engine)
         self._engine.check(function)
 
@@ -438,7 +327,7 @@ class ParallelTaskScheduler(Front):
         self,
         kind: type[F],
         function: Callable[..., Any],
-        iterables: tuple[Iterable[Any], ...],
+        iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
         terms: Terms,
         **how: Any,  # noqa: ANN401 - they are those of `Feed`
     ) -> F:
@@ -446,7 +335,11 @@ class ParallelTaskScheduler(Front):
         if not iterables:
             raise InvalidValueError("there is nothing to go over; give at least one iterable after the function")
         for each in iterables:
-            if not (hasattr(each, "__iter__") or hasattr(each, "__getitem__")):
+            if isinstance(each, AsyncIterable) and not self._in_loop:
+                raise UsageError(
+                    f"{each!r} has to be awaited, which `with` cannot do; use `async with` and `async for`"
+                )
+            if not any(hasattr(each, name) for name in ("__iter__", "__getitem__", "__aiter__")):
                 raise InvalidValueError(f"{each!r} cannot be looped over")
         if how["buffersize"] is not None:
             whole(how["buffersize"], "buffersize", least=1)

@@ -7,35 +7,22 @@ be done. The plan does nothing itself, asks nobody and waits for nothing. It for
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
-from progress_kit.errors import OperationCancelled, TaskAbandonedError, TaskTimeoutError, WorkerLostError
+from progress_kit.errors import OperationCancelled, WorkerLostError
 from progress_kit.model import TaskState
-from progress_kit.scheduler.engines.base import Capabilities, Finished, Hardness, Key, Lost, Started, Succeeded
+from progress_kit.scheduler.engines.base import Capabilities, Finished, Key, Lost, Started, Succeeded
 from progress_kit.scheduler.plan_deadlines import Deadlines
 from progress_kit.scheduler.plan_ledger import Ledger
-from progress_kit.scheduler.plan_node import Node, Parcel, Told
+from progress_kit.scheduler.plan_node import Instructions, Node, Parcel
 from progress_kit.scheduler.plan_order import Ready
-from progress_kit.scheduler.plan_window import LONG_S, OVERHEAD_S, Window, predict
+from progress_kit.scheduler.plan_stops import Stops, is_cancellation, timed_out
+from progress_kit.scheduler.plan_window import LONG_S, OVERHEAD_S, SHORT_S, Window, predict
 from progress_kit.scheduler.tally import Tally
 
 OnError = Literal["raise", "collect", "continue"]
 
 LONGEST_BACKOFF_S: Final = 30.0
-KILL_S: Final = 1.0
-"""So long it may take until the death of a worker that was killed is told."""
 MOST_FAILURES: Final = 1_000
 """So many failed tasks are kept until the end."""
-
-
-class Instructions:
-    """What is to be done now: jobs to give to the engine, jobs to stop, jobs to give up, and tasks that have ended."""
-
-    __slots__ = ("abandon", "run", "settled", "stop")
-
-    def __init__(self) -> None:
-        self.run: list[list[Node]] = []
-        self.stop: list[tuple[Key, Hardness]] = []
-        self.abandon: list[Key] = []
-        self.settled: list[Node] = []
 
 
 _NOTHING: Final = Instructions()
@@ -67,7 +54,6 @@ class Plan:
         self.ledger = Ledger()
         self.ready = Ready()
         self.nodes: dict[int, Node] = {}
-        self.closing = False
         self.stopping: str | None = None
         """Why nothing new is begun any more."""
         self.culprit: Node | None = None
@@ -80,12 +66,9 @@ class Plan:
         self._needy = 0
         """How many tasks wait for others that they need."""
         self._last: list[Node] = []
-        self._deadlines = Deadlines()
-        self._abandoned: dict[Key, tuple[Parcel, bool]] = {}
-        """What was given up and has not ended, and whether it had begun."""
-        self._held = 0
-        """How many workers cannot be used any more because of that."""
-        self._todo = Instructions()
+        self.deadlines = Deadlines()
+        self.todo = Instructions()
+        self.stops = Stops(self)
 
     @property
     def workers(self) -> int:
@@ -106,6 +89,11 @@ class Plan:
         self.window.capabilities = value
 
     @property
+    def closing(self) -> bool:
+        """Whether no more tasks come but those that tasks bring."""
+        return self.tally.closed
+
+    @property
     def idle(self) -> bool:
         """Whether every task has ended that there is."""
         return not self.nodes
@@ -118,7 +106,7 @@ class Plan:
     @property
     def next_deadline(self) -> float | None:
         """When `tick` should be called at the latest; None if nothing waits for a time."""
-        return self._deadlines.next
+        return self.deadlines.next
 
     # ---------------------------------------------------------------- what it is told
 
@@ -137,10 +125,10 @@ class Plan:
                 self._release_last()
                 return
         elif self.stopping is not None:
-            self._end(node, "cancelled", now)
+            self.end(node, "cancelled", now)
             return
         elif node.cause is not None:
-            self._end(node, "skipped", now)
+            self.end(node, "skipped", now)
             return
         if not node.needs:
             self.ready.push(node)
@@ -163,7 +151,7 @@ class Plan:
 
     def close(self) -> None:
         """No more tasks come but those that tasks bring; what is to run last runs when all others have ended."""
-        self.closing = True
+        self.tally.close()
         self._release_last()
 
     def started(self, event: Started, now: float) -> None:
@@ -177,10 +165,10 @@ class Plan:
         key, outcome = event.key, event.outcome
         node = self._running(key)
         if node is None or node.parcel is None:
-            self._late(key)
+            self.stops.late(key)
             return
         worker = event.worker
-        self._turn(node.parcel, worker, now)
+        self.turn(node.parcel, worker, now)
         node.parcel = None
         node.duration_s = duration_s = event.duration_s
         if isinstance(outcome, Succeeded):
@@ -188,41 +176,89 @@ class Plan:
             if node.told != "timeout":
                 node.value = outcome.value
                 node.worker = worker
-                self._over(node, "succeeded", now)
+                self.over(node, "succeeded", now)
                 return
-        elif _is_cancellation(outcome.error, told=node.told is not None) and node.told != "timeout":
+        elif is_cancellation(outcome.error, told=node.told is not None) and node.told != "timeout":
             if node.told == "elsewhere" and node.started is None:
                 node.told = None
                 self.ready.push(node)
                 return
             node.error = outcome.error
-            self._over(node, "cancelled", now)
+            self.over(node, "cancelled", now)
             return
         else:
             node.error, node.traceback = outcome.error, outcome.traceback
         node.worker = worker
         if node.told == "timeout":
-            node.error = self._timeout(node, node.error)
+            node.error = timed_out(node, node.error)
         self._failed(node, now)
+
+    def finished_together(self, events: Sequence[Finished], now: float) -> None:
+        """Jobs ended, and are told of together; what is as usual, short ones that succeeded, is counted at once."""
+        nodes: list[Node] = []
+        total_s = 0.0
+        worker = ""
+        for event in events:
+            node = self.nodes.get(event.key[0])
+            duration_s = event.duration_s
+            if (
+                node is None
+                or node.parcel is None
+                or node.attempt != event.key[1]
+                or node.told is not None
+                or node.started is not None
+                or node.cost is not None
+                or duration_s >= SHORT_S
+                or type(event.outcome) is not Succeeded
+            ):
+                self.finished(event, now)
+                continue
+            if nodes and (node.group is not nodes[0].group or event.worker != worker):
+                self._count(nodes, worker, total_s, now)
+                nodes, total_s = [], 0.0
+            worker = node.worker = event.worker
+            self.turn(node.parcel, worker, now)
+            node.parcel = None
+            node.duration_s = duration_s
+            node.value = event.outcome.value
+            node.chain_s += duration_s
+            total_s += duration_s
+            nodes.append(node)
+            if node.dependents or self._last:
+                self.end(node, "succeeded", now, told=True)
+            else:
+                node.state = "succeeded"
+                del self.nodes[node.number]
+                self.todo.settled.append(node)
+        if nodes:
+            self._count(nodes, worker, total_s, now)
+
+    def _count(self, nodes: list[Node], worker: str, total_s: float, now: float) -> None:
+        """Some short tasks of one group have succeeded on a worker, one after the other."""
+        first = nodes[0]
+        group = first.group
+        group.pace.learn(total_s / len(nodes), None, len(nodes))
+        self.tally.succeeded(group.stage, first.name, worker, now - total_s, now, count=len(nodes))
+        self.ledger.add_short(nodes, worker, total_s, now)
 
     def lost(self, event: Lost, now: float) -> None:
         """A worker is gone, with jobs that it may have begun, and others that it surely had not."""
         for key in (*event.begun, *event.waiting):
             node = self._running(key)
             if node is None or node.parcel is None:
-                self._late(key)
+                self.stops.late(key)
                 continue
-            self._turn(node.parcel, "", now, next_begins=False)
+            self.turn(node.parcel, "", now, next_begins=False)
             node.parcel = None
             if node.told == "cancelled":
-                self._over(node, "cancelled", now)
+                self.over(node, "cancelled", now)
             elif key in event.waiting or node.told == "elsewhere":
                 node.told = None
                 self.ready.push(node)
             else:
                 node.worker = event.worker
                 lost = WorkerLostError(f"{node.name} was lost with its worker ({event.worker}): {event.reason}")
-                node.error = self._timeout(node, lost) if node.told == "timeout" else lost
+                node.error = timed_out(node, lost) if node.told == "timeout" else lost
                 self._failed(node, now)
 
     def cancel(self, nodes: Iterable[Node], now: float, reason: str | None = None) -> None:
@@ -235,9 +271,9 @@ class Plan:
                 node.error = OperationCancelled(reason)
             if node.parcel is None:
                 self.ready.remove(node)
-                self._end(node, "cancelled", now)
+                self.end(node, "cancelled", now)
             elif node.told is None:
-                self._tell(node, "cancelled", now)
+                self.stops.ask(node, "cancelled", now)
             elif node.told == "elsewhere":
                 node.told = "cancelled"
 
@@ -253,19 +289,19 @@ class Plan:
         for node in list(self.nodes.values()):
             if node.parcel is not None:
                 node.told = "cancelled"
-                self._give_up(node, now)
+                self.stops.give_up(node, now)
         self.cancel(list(self.nodes.values()), now, reason)
 
     def tick(self, now: float) -> None:
         """Time has passed."""
-        for deadline in self._deadlines.due(now):
+        for deadline in self.deadlines.due(now):
             node = deadline.node
             if deadline.kind == "retry":
                 self.ready.push(node)
             elif deadline.kind == "timeout":
-                self._tell(node, "timeout", now)
+                self.stops.ask(node, "timeout", now)
             else:
-                self._escalate(node, deadline.step, now)
+                self.stops.escalate(node, deadline.step, now)
 
     # ---------------------------------------------------------------- what it says
 
@@ -273,18 +309,22 @@ class Plan:
         """Return what is to be done by now, each thing once; `hold`: nothing can run yet."""
         if self.ready and not hold:
             self._send()
-        todo = self._todo
+        todo = self.todo
         if not (todo.run or todo.settled or todo.stop or todo.abandon):
             return _NOTHING
-        self._todo = Instructions()
+        self.todo = Instructions()
         return todo
 
     def _send(self) -> None:
         ready, alive, window = self.ready, self.nodes.values(), self.window
+        least = True
         while (node := ready.peek(alive)) is not None:
             predicted_s = predict(node)
-            if self._parcels >= window.parcels(predicted_s):
+            most = window.parcels(predicted_s)
+            # Where many are on their way, it is cheaper to send some at a time than each one as another one returns.
+            if self._parcels >= (most if not least else window.enough(most, predicted_s)):
                 return
+            least = False
             nodes = [ready.pop()]
             if window.short(predicted_s):
                 self._fill(nodes, predicted_s or 0.0)
@@ -295,7 +335,7 @@ class Plan:
                 each.started = None
             self._parcels += 1
             self.hasty = predicted_s is not None and predicted_s < LONG_S and node.group.timeout_s is None
-            self._todo.run.append(nodes)
+            self.todo.run.append(nodes)
 
     def _fill(self, nodes: list[Node], predicted_s: float) -> None:
         """Add others to a short task."""
@@ -324,9 +364,9 @@ class Plan:
         node.state, node.worker, node.started = "running", worker, now
         self.tally.started(node.key, group.stage, node.name, worker, node.cost, now)
         if group.timeout_s is not None:
-            self._deadlines.set(now + group.timeout_s, "timeout", node)
+            self.deadlines.set(now + group.timeout_s, "timeout", node)
 
-    def _turn(self, parcel: Parcel, worker: str, now: float, *, next_begins: bool = True) -> None:
+    def turn(self, parcel: Parcel, worker: str, now: float, *, next_begins: bool = True) -> None:
         """One of a parcel has ended; the next one begins, which nobody tells of where no time depends on it."""
         parcel.left -= 1
         parcel.turn += 1
@@ -337,30 +377,22 @@ class Plan:
             if after.group.timeout_s is not None and after.parcel is parcel:
                 self._begin(after, worker, now)
 
-    def _late(self, key: Key) -> None:
-        """A job has ended of which nobody waited for the end any more."""
-        given_up = self._abandoned.pop(key, None)
-        if given_up is not None and not self.capabilities.replaces:
-            parcel, begun = given_up
-            self._held -= begun
-            self._turn(parcel, "", 0.0, next_begins=False)
-
     def _failed(self, node: Node, now: float) -> None:
         group = node.group
         again = node.attempt <= group.retries and isinstance(node.error, Exception)
         if not again or (self.stopping is not None and not group.always):
-            self._over(node, "failed", now)
+            self.over(node, "failed", now)
             return
-        self._over(node, "pending", now)
+        self.over(node, "pending", now)
         wait_s = min(self.backoff_s * 2.0 ** (node.attempt - 1), LONGEST_BACKOFF_S)
         node.attempt += 1
         node.state, node.told, node.started, node.error = "pending", None, None, None
         if wait_s > 0:
-            self._deadlines.set(now + wait_s, "retry", node)
+            self.deadlines.set(now + wait_s, "retry", node)
         else:
             self.ready.push(node)
 
-    def _over(self, node: Node, state: TaskState, now: float) -> None:
+    def over(self, node: Node, state: TaskState, now: float) -> None:
         """An attempt is over; `pending` if there will be another one."""
         stage = node.group.stage
         duration_s = node.duration_s
@@ -384,9 +416,9 @@ class Plan:
             node.chain_s += spent_s
             self.ledger.add(node, spent_s, now)
         if state != "pending":
-            self._end(node, state, now, told=ran)
+            self.end(node, state, now, told=ran)
 
-    def _end(self, node: Node, state: TaskState, now: float, *, told: bool = False) -> None:
+    def end(self, node: Node, state: TaskState, now: float, *, told: bool = False) -> None:
         """A task has ended for good, and with it what cannot be without it. `told`: the tally knows."""
         ending: list[tuple[Node, TaskState]] = [(node, state)]
         for each, final in ending:  # it grows
@@ -396,7 +428,7 @@ class Plan:
                 self.tally.dropped(each.group.stage, final, each.cost)
             told = False
             each.state = final
-            self._todo.settled.append(each)
+            self.todo.settled.append(each)
             self.nodes.pop(each.number, None)
             self._needy -= each.needs > 0
             if each.dependencies and final != "succeeded":
@@ -438,83 +470,3 @@ class Plan:
             self._last = []
             for node in last:
                 self.ready.push(node)
-
-    # ---------------------------------------------------------------- stopping what runs
-
-    def _tell(self, node: Node, why: Told, now: float) -> None:
-        node.told = why
-        self._todo.stop.append((node.key, "soft"))
-        self._escalate_at(node, 1, now)
-
-    def _escalate_at(self, node: Node, step: int, now: float) -> None:
-        """Look again when it has had its time: the harder ways share the grace, the last one comes at its end."""
-        ways = max(1, len(self.capabilities.stops))
-        wait_s = self.cancel_grace_s / max(1, ways - 1)
-        if 1 < ways <= step:
-            wait_s = KILL_S
-        self._deadlines.set(now + wait_s, "escalate", node, step)
-
-    def _escalate(self, node: Node, step: int, now: float) -> None:
-        stops = self.capabilities.stops
-        if step < len(stops):
-            self._todo.stop.append((node.key, stops[step]))
-            self._escalate_at(node, step + 1, now)
-        else:
-            self._give_up(node, now)
-
-    def _give_up(self, node: Node, now: float) -> None:
-        """Nobody waits for a job any more; one that has not begun by now never will, it was told so."""
-        self._let_go(node, now)
-        if node.told == "timeout":
-            node.error = self._timeout(node, None)
-        elif node.started is None:
-            self._over(node, "cancelled", now)
-            return
-        else:
-            node.error = TaskAbandonedError(
-                f"{node.name} was told to stop and did not; it may still be running ({node.worker})"
-            )
-        self._over(node, "abandoned", now)
-        if self._held >= self.workers:
-            self._stuck(now)
-
-    def _let_go(self, node: Node, now: float) -> None:
-        parcel, node.parcel = node.parcel, None
-        assert parcel is not None
-        begun = node.started is not None
-        self._todo.abandon.append(node.key)
-        self._abandoned[node.key] = parcel, begun
-        if self.capabilities.replaces:
-            self._turn(parcel, "", now, next_begins=False)
-            for each in parcel.nodes:
-                if each.parcel is parcel and each.told is None and each.started is None:
-                    self._tell(each, "elsewhere", now)
-        else:
-            self._held += begun
-
-    def _stuck(self, now: float) -> None:
-        """No worker is left: every one is held by a task that ignores it when it is told to stop."""
-        for node in sorted(self.nodes.values(), key=lambda each: -each.number):
-            if node.ended or node.started is not None:
-                continue
-            self.ready.remove(node)
-            if node.parcel is not None:
-                self._todo.stop.append((node.key, "soft"))
-                self._let_go(node, now)
-            node.error = WorkerLostError(
-                f"{node.name} cannot run: every worker is held by a task that was told to stop and did not"
-            )
-            self._end(node, "failed", now)
-
-    @staticmethod
-    def _timeout(node: Node, cause: BaseException | None) -> TaskTimeoutError:
-        error = TaskTimeoutError(f"{node.name} took longer than {node.group.timeout_s:g} s (attempt {node.attempt})")
-        error.__cause__ = cause if not isinstance(cause, OperationCancelled) else None
-        return error
-
-
-def _is_cancellation(error: BaseException, *, told: bool) -> bool:
-    """Whether a job ended because it was told to stop."""
-    if isinstance(error, OperationCancelled):
-        return True
-    return told and (isinstance(error, KeyboardInterrupt) or type(error).__name__ in {"CancelledError", "Cancelled"})

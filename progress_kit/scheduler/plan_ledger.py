@@ -1,5 +1,6 @@
 """What was done so far, as the report at the end tells it: in bounded memory, whatever the number of tasks."""
 
+from collections.abc import Sequence
 from heapq import heappush, heappushpop
 from typing import Final, NamedTuple
 
@@ -61,6 +62,26 @@ class Ledger:
             heappush(slowest, self._slow(node, spent_s))
         elif spent_s > slowest[0].duration_s:
             heappushpop(slowest, self._slow(node, spent_s))
+
+    def add_short(self, nodes: Sequence[Node], worker: str, spent_s: float, now: float) -> None:
+        """Take in the only attempts of short tasks, one after the other on a worker, which took `spent_s` together."""
+        self.first = now - spent_s if self.first is None else min(self.first, now - spent_s)
+        self.last = now
+        self.attempts += len(nodes)
+        self.busy_s += spent_s
+        lane = self.lanes.get(worker)
+        if lane is None:
+            lane = self.lanes[worker] = Lane()
+        lane.tasks += len(nodes)
+        lane.busy_s += spent_s
+        slowest = self._slowest
+        for node in nodes:
+            self.chain_s = max(self.chain_s, node.chain_s)
+            duration_s = node.duration_s or 0.0
+            if len(slowest) < SLOWEST:
+                heappush(slowest, self._slow(node, duration_s))
+            elif duration_s > slowest[0].duration_s:
+                heappushpop(slowest, self._slow(node, duration_s))
 
     @property
     def slowest(self) -> list[Slow]:

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from progress_kit.model import TERMINAL, TaskState
-from progress_kit.scheduler.engines.base import Key
+from progress_kit.scheduler.engines.base import Hardness, Key
 
 When = Literal["success", "always"]
 Told = Literal["cancelled", "timeout", "elsewhere"]
@@ -23,10 +23,10 @@ class Pace:
         self.per_cost_s: float | None = None
         self._number = 0
 
-    def learn(self, duration_s: float, cost: float | None) -> None:
-        """Take in that a task of `cost` took `duration_s`."""
-        self._number += 1
-        share = max(1.0 / self._number, _SOON)
+    def learn(self, duration_s: float, cost: float | None, count: int = 1) -> None:
+        """Take in that a task of `cost`, or each of `count`, took `duration_s`."""
+        self._number += count
+        share = max(count / self._number, _SOON if count == 1 else 1 - (1 - _SOON) ** count)
         known = self.mean_s
         self.mean_s = duration_s if known is None else known + share * (duration_s - known)
         if cost:
@@ -143,3 +143,15 @@ class Parcel:
         self.left = len(nodes)
         self.turn = 0
         """How many of them have had their turn."""
+
+
+class Instructions:
+    """What is to be done now: jobs to give to the engine, jobs to stop, jobs to give up, and tasks that have ended."""
+
+    __slots__ = ("abandon", "run", "settled", "stop")
+
+    def __init__(self) -> None:
+        self.run: list[list[Node]] = []
+        self.stop: list[tuple[Key, Hardness]] = []
+        self.abandon: list[Key] = []
+        self.settled: list[Node] = []

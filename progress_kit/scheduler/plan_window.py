@@ -30,6 +30,10 @@ class Window:
             return self.workers + max(1, self._bridge(predicted_s))
         return self.workers * (2 if self.short(predicted_s) else 4) + self._bridge(predicted_s)
 
+    def enough(self, most: int, predicted_s: float | None) -> int:
+        """Return how many parcels have to be left of `most` before others are sent."""
+        return most if predicted_s is None or predicted_s > LONG_S else max(self.workers, most // 2) + 1
+
     def room(self, predicted_s: float | None) -> int:
         """Return how many tasks of this duration should be in the plan, so that no worker ever waits for one."""
         parcels = self.parcels(predicted_s)

@@ -58,12 +58,24 @@ class Timeline:
         return self._count
 
     def add(  # noqa: PLR0913, PLR0917 - the fields of a span
-        self, task: str, stage: str, worker: str, attempt: int, start: float, end: float, state: TaskState
+        self,
+        task: str,
+        stage: str,
+        worker: str,
+        attempt: int,
+        start: float,
+        end: float,
+        state: TaskState,
+        *,
+        tasks: int = 1,
     ) -> None:
-        """Take in one attempt, at monotonic seconds; those of one worker mostly come in the order of time."""
+        """Take in one attempt, at monotonic seconds; those of one worker mostly come in the order of time.
+
+        `tasks`: the first attempts of so many, one after the other.
+        """
         self._first = min(self._first, start)
         self._last = max(self._last, end)
-        row = _Row(task, stage, attempt, start, end, state)
+        row = _Row(task, stage, attempt, start, end, state, tasks)
         lane = self._lanes.get(worker)
         if lane is None:
             self._lanes[worker] = [row]

@@ -140,8 +140,15 @@ class Tally:
         """By the task's number."""
         self.failures: deque[Attempt] = deque(maxlen=MOST_FAILED)
         self.timeline = Timeline()
+        self.closed = False
+        """Whether no more tasks come but those that tasks bring."""
         self.version = 0
         """Changes with everything that is told."""
+
+    def close(self) -> None:
+        """No more tasks come but those that tasks bring."""
+        self.closed = True
+        self.version += 1
 
     def opened(self, stage: str) -> None:
         """An input of unknown length begins to bring tasks."""
@@ -212,6 +219,19 @@ class Tally:
             tally.end(state, cost)
             if shown in {"failed", "abandoned"}:
                 self.failures.append(Attempt(key, stage, name, worker, cost, started, now, shown, error))
+        self.version += 1
+
+    def succeeded(  # noqa: PLR0913 - as above
+        self, stage: str, name: str, worker: str, started: float, now: float, *, count: int
+    ) -> None:
+        """So many tasks of unknown cost have succeeded at once, of which nobody had told that they began."""
+        tally = self.stages[stage]
+        tally.pending -= count
+        tally.succeeded += count
+        if tally.first is None:
+            tally.first = started
+        tally.last = now
+        self.timeline.add(name, stage, worker, 1, started, now, "succeeded", tasks=count)
         self.version += 1
 
     def dropped(self, stage: str, state: TaskState, cost: float | None = None, count: int = 1) -> None:

@@ -5,6 +5,7 @@ An engine keeps one `Workbench` in each process that runs jobs::
     bench = Workbench(context)                      # in the worker process; for threads here
     outcome, duration_s = bench.execute(job)        # in the thread that shall run it; never raises
     bench.stop(keys)                                # from any thread: they learn of it at their next `advance`
+    bench.pause(); bench.resume()                   # as above
     bench.progress()                                # from any thread: the newest word of those that run
 
 An engine whose jobs are coroutines opens the bench itself::
@@ -14,6 +15,7 @@ An engine whose jobs are coroutines opens the bench itself::
 """
 
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
@@ -24,6 +26,7 @@ from progress_kit.model import MAX_COUNTERS, Notify
 from progress_kit.scheduler.engines.base import Failed, Job, Key, Outcome, Succeeded, TaskContext, TaskProgress
 from progress_kit.tracker import context as places
 from progress_kit.tracker import values
+from progress_kit.tracker.hold import Hold, may_wait
 from progress_kit.tracker.operation import Operation
 from progress_kit.tracker.stages import Count, Stage
 from progress_kit.tracker.steering import Steered
@@ -39,7 +42,21 @@ class Work(Count):
     and schedulers in a task are operations whose parent is the scheduler's; they are cancelled with the task.
     """
 
-    __slots__ = ("__weakref__", "_context", "_inside", "_message", "_metrics", "_nested", "_stop", "job_key", "state")
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_hold",
+        "_inside",
+        "_message",
+        "_metrics",
+        "_nested",
+        "_stood_s",
+        "_stop",
+        "called",
+        "job_key",
+        "state",
+        "waits",
+    )
 
     def __init__(self, job: Job, context: TaskContext) -> None:
         super().__init__(job.name)
@@ -47,7 +64,13 @@ class Work(Count):
         self.job_key = job.key
         self._context = context
         self._message = ""
+        self.waits = True
+        """Whether its code may be kept waiting: it is no coroutine."""
+        self.called = False
+        """Whether it was ever asked to stop or to wait."""
         self._stop: str | None = None
+        self._hold: Hold | None = None
+        self._stood_s = 0.0
         self._metrics: Metrics | None = None
         self._inside: _Inside | None = None
         self._nested: dict[str, Count] | None = None
@@ -60,6 +83,10 @@ class Work(Count):
         """The id of the scheduler's operation."""
         return self._context.operation
 
+    def belongs_to(self, context: TaskContext) -> bool:
+        """Whether it is a task of the scheduler that gave this very context."""
+        return self._context is context
+
     @property
     def attempt(self) -> int:
         """Which attempt this is, from 1."""
@@ -70,9 +97,9 @@ class Work(Count):
     def advance(self, n: Real = 1, total: Real | None = None) -> None:
         """Count `n` more as done (a negative number takes back); `total` sets the total along with it.
 
-        This is also where a cancelled task raises `OperationCancelled`.
+        This is also where a cancelled task raises `OperationCancelled`, and where one of a paused scheduler waits.
         """
-        if self._stop is not None:
+        if self.called:
             self.raise_if_cancelled()
         if n != 1:
             n = values.number(n, "the step of a task")
@@ -120,9 +147,35 @@ class Work(Count):
     def cancel(self, reason: str | None = None) -> None:
         """Ask this task, and the loops and operations inside of it, to stop."""
         self._stop = reason or _STOPPED
+        self.called = True
         inside = self._inside
         if inside is not None:
             inside.cancel(self._stop)
+
+    def pause(self) -> None:
+        """Ask this task, and the loops and operations inside of it, to wait at their next step."""
+        if self._hold is not None:
+            self._stood_s = self.stood_s()
+        self._hold = hold = Hold()
+        self.called = True
+        inside = self._inside
+        if inside is not None:
+            inside.hold_at(hold)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._hold is not None:
+            self._hold.lift()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits to go on."""
+        hold = self._hold
+        return hold is not None and hold.since is not None and not hold.lifted and self._stop is None
+
+    def stood_s(self) -> float:
+        """Return how long it has waited so."""
+        return self._stood_s + (0.0 if self._hold is None else self._hold.stood_s(0.0, clock.monotonic()))
 
     @property
     def cancelled(self) -> bool:
@@ -130,7 +183,12 @@ class Work(Count):
         return self._stop is not None
 
     def raise_if_cancelled(self) -> None:
-        """Raise `OperationCancelled` if someone asked this task, or all of them, to stop."""
+        """Raise `OperationCancelled` if someone asked this task, or all of them, to stop; wait here in a pause."""
+        hold = self._hold
+        if hold is not None and self.waits and may_wait(sys._getframe(1)):
+            while not (hold.lifted or self.cancelled):
+                hold.come()
+                hold.wait()
         if self._stop is not None:
             raise OperationCancelled(f"{self.name or 'a task'} of {self._context.name} was cancelled: {self._stop}")
 
@@ -149,6 +207,8 @@ class Work(Count):
             inside = self._inside = _Inside(self, self._context)
             if self._stop is not None:
                 inside.cancel(self._stop)
+            elif self._hold is not None and not self._hold.lifted:
+                inside.hold_at(self._hold)
         return inside
 
     @property
@@ -177,9 +237,9 @@ class Work(Count):
     def progress(self) -> TaskProgress | None:
         """Return how far it says that it is; None while it has said nothing."""
         done = self.read()
-        if not done and self._total is None and not self._message:
+        if not (done or self.called) and self._total is None and not self._message:
             return None
-        return TaskProgress(done, self._total, self.unit, self._message)
+        return TaskProgress(done, self._total, self.unit, self._message, self.paused)
 
 
 class _Inside(Operation):
@@ -197,6 +257,7 @@ class _Inside(Operation):
         super().__init__(context.name, {name: 1.0}, code=code, kind=None, notify=Notify(), weights_given=True)
         self._id = context.operation
         self.began = clock.monotonic()
+        self.waits = work.waits
         self.state = "running"
         self.current = self.stages[name]
         self.current.open(self.began)
@@ -239,7 +300,8 @@ class Workbench:
         self.context = context
         self._working: dict[Key, Work] = {}
         self._refused: set[Key] = set()
-        self._closed: str | None = None
+        self._paused = False
+        self._pausing = threading.Lock()
 
     def execute(self, job: Job) -> tuple[Outcome, float]:
         """Run a job in this thread; return how it ended, and how long its function took in seconds. Never raises."""
@@ -249,11 +311,13 @@ class Workbench:
         try:
             if self._refused:
                 self._check(job.key)
+            if self._paused:
+                work.raise_if_cancelled()  # it waits before it begins
             value = job.function(*job.args, **job.kwargs)
-            duration_s = clock.monotonic() - began
+            duration_s = clock.monotonic() - began - (work.stood_s() if work.called else 0.0)
             return Succeeded(value), duration_s
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
-            duration_s = clock.monotonic() - began
+            duration_s = clock.monotonic() - began - (work.stood_s() if work.called else 0.0)
             return Failed(without_ours(error)), duration_s
         finally:
             places.pop(work, outer)
@@ -266,6 +330,7 @@ class Workbench:
         Raises `OperationCancelled` at once if the job was told to stop before it began.
         """
         work = self._begin(job)
+        work.waits = False
         outer = places.push(work)
         try:
             self._check(job.key)
@@ -282,6 +347,25 @@ class Workbench:
             if work is not None:
                 work.cancel(reason)
 
+    def pause(self) -> None:
+        """Let jobs wait at their next step, from any thread, and those that begin later before it."""
+        with self._pausing:
+            if not self._paused:
+                self._paused = True
+                for work in self._working.copy().values():
+                    work.pause()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        with self._pausing:
+            self._paused = False
+            for work in self._working.copy().values():
+                work.resume()
+
+    def is_inside(self) -> bool:
+        """Whether the code that calls this runs in a job of this bench."""
+        return any(isinstance(place, Work) and place.belongs_to(self.context) for place in places.places())
+
     def is_working(self, key: Key) -> bool:
         """Whether a job runs now."""
         return key in self._working
@@ -297,6 +381,10 @@ class Workbench:
 
     def _begin(self, job: Job) -> Work:
         work = self._working[job.key] = Work(job, self.context)
+        if self._paused:
+            with self._pausing:
+                if self._paused:
+                    work.pause()
         return work
 
     def _end(self, work: Work) -> None:

@@ -1,12 +1,14 @@
 """What a scheduler costs and what it brings: beside raw executors, joblib and Dask's own `map`, in one run.
 
-    python tests/benchmarks/bench_scheduler.py [--rounds 5] [--only overhead,order,memory,advance]
+    python tests/benchmarks/bench_scheduler.py [--rounds 5] [--only overhead,order,memory,advance] [--engines threads]
 
 Every round runs each contender once, in a new order, on the same pool, which is warm; "raw again" is the raw pool a
-second time, so its distance from 1.00 is the noise. Figures are medians of the rounds.
+second time, so its distance from 1.00 is the noise. Figures are medians of the rounds: of the time, and, in brackets,
+of the processor time of this process and all that it started, which the load of the machine disturbs less.
 """
 
 import argparse
+import dataclasses
 import functools
 import lzma
 import os
@@ -18,9 +20,11 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
+
+import psutil  # type: ignore[import-untyped]
 
 import progress_kit as pk
 
@@ -66,8 +70,38 @@ def joblib_on(backend: str, stack: ExitStack) -> Run:
 
 def ours(engine: Any, stack: ExitStack) -> Run:
     """As ours write it: one scheduler, whose workers are kept between the calls."""
+    scheduler = a_scheduler(engine, stack)
+    return lambda inputs: list(scheduler.map(work, inputs))
+
+
+def a_scheduler(engine: Any, stack: ExitStack) -> pk.ParallelTaskScheduler:
+    """Return a scheduler that runs until the stack is unwound."""
     workers = WORKERS if isinstance(engine, str) else None
-    scheduler = stack.enter_context(pk.ParallelTaskScheduler("Bench", engine=engine, max_workers=workers))
+    return stack.enter_context(pk.ParallelTaskScheduler("Bench", engine=engine, max_workers=workers))
+
+
+def submitted(engine: Any, stack: ExitStack) -> Run:
+    """The same by `submit`, as the raw pool is used."""
+    scheduler = a_scheduler(engine, stack)
+
+    def run(inputs: list[float]) -> object:
+        tasks = [scheduler.submit(work, each) for each in inputs]
+        return [task.result() for task in tasks]
+
+    return run
+
+
+def completed(engine: Any, stack: ExitStack) -> Run:
+    """The same by `as_completed`."""
+    scheduler = a_scheduler(engine, stack)
+    return lambda inputs: [task.result() for task in scheduler.as_completed(work, inputs)]
+
+
+def alone(engine: Any, stack: ExitStack) -> Run:
+    """The same where no two tasks travel together."""
+    scheduler = a_scheduler(engine, stack)
+    plan = scheduler.driver.plan
+    plan.capabilities = dataclasses.replace(plan.capabilities, batches=False)
     return lambda inputs: list(scheduler.map(work, inputs))
 
 
@@ -78,6 +112,8 @@ def threads(stack: ExitStack) -> dict[str, Run]:
         "raw": functools.partial(raw, pool),
         "raw again": functools.partial(raw, pool),
         "ours": ours("threads", stack),
+        "ours, submit": submitted("threads", stack),
+        "ours, as_completed": completed("threads", stack),
         "ours on that pool": ours(pool, stack),
         "joblib": joblib_on("threading", stack),
     }
@@ -90,7 +126,10 @@ def processes(stack: ExitStack) -> dict[str, Run]:
         "raw": functools.partial(raw, pool),
         "raw again": functools.partial(raw, pool),
         "ours": ours("processes", stack),
+        "ours, submit": submitted("processes", stack),
+        "ours, alone": alone("processes", stack),
         "ours on that pool": ours(pool, stack),
+        "alone on that pool": alone(pool, stack),
     }
 
 
@@ -104,6 +143,7 @@ def loky(stack: ExitStack) -> dict[str, Run]:
         "raw": functools.partial(raw, pool),
         "raw again": functools.partial(raw, pool),
         "ours": ours("loky", stack),
+        "ours, alone": alone("loky", stack),
         "joblib": joblib_on("loky", stack),
     }
 
@@ -120,32 +160,49 @@ def dask(stack: ExitStack) -> dict[str, Run]:
     def mapped(inputs: list[float]) -> object:
         return client.gather(client.map(work, inputs, pure=False))
 
-    return {"raw": mapped, "raw again": mapped, "ours": ours(client, stack)}
+    return {"raw": mapped, "raw again": mapped, "ours": ours(client, stack), "ours, alone": alone(client, stack)}
 
 
 ENGINES: Final = {"threads": threads, "processes": processes, "loky": loky, "dask": dask}
 
 
-def overhead(rounds: int) -> None:
+def processor_time() -> float:
+    """Return the seconds of processor time of this process and of all that descend from it."""
+    used = 0.0
+    for process in (own := psutil.Process(), *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            used += times.user + times.system
+    return float(used + time.process_time() - sum(own.cpu_times()[:2]))  # of this process more exactly than in ticks
+
+
+def overhead(rounds: int, engines: Iterable[str]) -> None:
     """Print what each contender takes, as a multiple of the raw pool."""
-    print(f"overhead: time as a multiple of the raw pool's, {WORKERS} workers, median of {rounds} rounds")
-    for engine, make in ENGINES.items():
+    print(f"overhead: time (processor time) as a multiple of the raw pool's, {WORKERS} workers, {rounds} rounds")
+    for engine in engines:
+        make = ENGINES[engine]
         with ExitStack() as stack:
             contenders = make(stack)
             for run in contenders.values():
                 run([0.0] * 50)
             for label, (count, seconds) in TASKS.items():
                 inputs = [seconds] * count
-                times: dict[str, list[float]] = {name: [] for name in contenders}
+                taken: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
                 for _ in range(rounds):
                     for name in random.sample(list(contenders), len(contenders)):
-                        began = time.perf_counter()
+                        began, used = time.perf_counter(), processor_time()
                         contenders[name](inputs)
-                        times[name].append(time.perf_counter() - began)
-                base = statistics.median(times["raw"])
-                ratios = {name: statistics.median(each) / base for name, each in times.items() if name != "raw"}
-                figures = "  ".join(f"{name} {ratio:5.2f}" for name, ratio in ratios.items())
-                print(f"  {engine:<10} {label:>5}  raw {base / count * 1e6:8.1f} µs a task  {figures}", flush=True)
+                        taken[name].append((time.perf_counter() - began, processor_time() - used))
+                means = {
+                    name: tuple(statistics.median(column) for column in zip(*each, strict=True))
+                    for name, each in taken.items()
+                }
+                base, used = means.pop("raw")
+                figures = "  ".join(
+                    f"{name} {wall / base:5.2f} ({cpu / max(used, 1e-9):4.2f})" for name, (wall, cpu) in means.items()
+                )
+                micros = f"{base / count * 1e6:7.1f} ({used / count * 1e6:6.1f})"
+                print(f"  {engine:<10} {label:>5}  raw {micros} µs a task  {figures}", flush=True)
 
 
 # ---------------------------------------------------------------- order
@@ -258,10 +315,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="overhead,order,memory,advance")
+    parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--tasks", type=int, default=MEMORY_TASKS, help="for the memory")
     options = parser.parse_args()
     parts: dict[str, Callable[[], None]] = {
-        "overhead": lambda: overhead(options.rounds),
+        "overhead": lambda: overhead(options.rounds, options.engines.split(",")),
         "order": lambda: order(options.rounds),
         "memory": lambda: memory(options.tasks),
         "advance": advance,

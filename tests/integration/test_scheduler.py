@@ -4,6 +4,7 @@ import json
 import signal
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,38 @@ def work(_):
 if __name__ == "__main__":
     with pk.ParallelTaskScheduler("{name}", engine="{engine}", max_workers=1) as scheduler:
         list(scheduler.map(work, [0]))
+"""
+
+
+# Workers as on another machine: they find no hub by themselves, and their Dask lets no word of progress through.
+ELSEWHERE = """
+from pathlib import Path
+import dask, time
+import progress_kit as pk
+
+def work(number):
+    from distributed import get_worker
+    worker = get_worker()
+    log_event = worker.log_event
+    worker.log_event = lambda topic, message: log_event(topic, {{**message, "progress": []}})
+    task = pk.current()
+    while not Path(f"{name}-{{number}}").exists():
+        task.advance(1, total=1_000_000)
+        time.sleep(0.01)
+
+def told(dask_worker):
+    return [repr(task.run_spec) for task in dask_worker.state.tasks.values()]
+
+if __name__ == "__main__":
+    from distributed import Client, LocalCluster
+    terms = {{"distributed.nanny.environ.JUPYTER_RUNTIME_DIR": {runtime_dir!r}}}
+    with dask.config.set(terms), LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
+        with Client(cluster) as client, pk.ParallelTaskScheduler("{name}", engine=client) as scheduler:
+            task = scheduler.submit(work, 0)
+            input()
+            seen = client.get_worker_logs(), client.get_scheduler_logs(), client.run(told), scheduler.driver.engine
+            print("token" if "eyJ" in repr(seen) else "no token", flush=True)
+            task.result()
 """
 
 
@@ -180,3 +213,41 @@ def test_a_tracker_in_a_task_is_a_part_of_it(home: Home, server: Server, engine:
         watcher.wait(f"{name}-inside", "cancelled")
         watcher.wait(name, "cancelled", stored=True)
         script.wait()
+
+
+def test_dask_workers_elsewhere_tell_the_hub(home: Home, server: Server, tmp_path: Path) -> None:
+    """A token for this one operation lets them, and is seen nowhere; how far a task is comes from them by the hub."""
+    name = "Elsewhere"
+    source = ELSEWHERE.format(name=name, runtime_dir=str(tmp_path))
+    with Script(home, source) as script, Watcher(home) as watcher:
+        operation = watcher.wait(name, "running").id
+        watcher.until(
+            lambda: (
+                [(task.done > 0, task.total, task.worker) for task in watcher.session.view[operation].tasks]
+                == [(True, 1_000_000, "worker 0")]
+            )
+        )
+        script.go_on()
+        assert script.out.until("token") == "no token"
+        let(home, name, 0)
+        watcher.wait(name, "succeeded", stored=True)
+        assert script.wait() == 0
+
+
+def test_a_hub_that_says_no_or_goes_away_changes_nothing(tmp_path: Path) -> None:
+    """The same results, the same exit; a refusal is one warning, and nothing else is said."""
+    home = Home(tmp_path)
+    name = "Alone"
+    source = (WORK + INTERRUPTED).format(name=name, engine="processes").replace("if number == 1", "if number == 9")
+    with Server(home) as server:
+        (target, *_) = candidates(Settings(), cwd=home.root_dir, runtime_dir=home.runtime_dir)
+        wrong = {"PROGRESS_KIT_HUB_URL": target.url, "PROGRESS_KIT_TOKEN": "eyJhbGciOiJub25lIn0.e30.wrong"}
+        with Script(home, source, environment=wrong) as refused, Script(home, source) as left, Watcher(home) as watcher:
+            watcher.wait(name, "running")
+            server.kill()
+            for number in range(3):
+                let(home, name, number)
+            assert (refused.wait(), left.wait()) == (0, 0)
+            assert refused.out.rest() == left.out.rest() == "[0, 1, 2]\n"
+            assert "Traceback" not in refused.err.rest() + left.err.rest()
+            assert "wrong" not in refused.err.rest()

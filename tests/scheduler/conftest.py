@@ -24,7 +24,12 @@ def cluster() -> "Iterator[LocalCluster]":
     import dask
     from distributed import LocalCluster
 
-    terms = {"distributed.scheduler.allowed-failures": 1, "logging.distributed": "critical"}
+    terms = {
+        "distributed.scheduler.allowed-failures": 1,
+        "logging.distributed": "critical",
+        # A cluster gives a worker up for good that has not come back by then, as it may on a busy machine.
+        "distributed.deploy.lost-worker-timeout": "1 hour",
+    }
     with dask.config.set(terms), LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         yield cluster
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -408,3 +408,101 @@ def test_a_loop_that_ends_leaves_nothing_running() -> None:
     scheduler = asyncio.run(main())
     assert cancelled == [True]
     scheduler.__exit__(None, None, None)
+
+
+# ---------------------------------------------------------------- inputs that have to be awaited
+
+
+class Numbers:
+    """Numbers that come one by one, from an asynchronous generator; it is known how many were drawn, and its end."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+        self.closed = asyncio.Event()
+
+    async def __call__(self, most: int | None = None) -> AsyncIterator[int]:
+        try:
+            while most is None or self.drawn < most:
+                self.drawn += 1
+                yield self.drawn - 1
+                await asyncio.sleep(0)
+        finally:
+            self.closed.set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inputs_may_be_awaited(engine: str) -> None:
+    """Of every engine; also several at once, beside usual ones."""
+
+    async def main() -> None:
+        async with ParallelTaskScheduler("Awaited", engine=engine, max_workers=2) as scheduler:
+            assert [result async for result in scheduler.map(double, Numbers()(20))] == [2 * n for n in range(20)]
+            powers = scheduler.map(pow, Numbers()(3), [2, 3, 4, 5])
+            assert [result async for result in powers] == [0, 1, 16]
+            assert {task.item async for task in scheduler.as_completed(double, Numbers()(5))} == set(range(5))
+        assert scheduler.snapshot().stages[0].total == 28
+
+    asyncio.run(main())
+
+
+def test_an_endless_asynchronous_generator_is_drawn_as_needed() -> None:
+    """Leaving the loop closes it."""
+
+    async def main() -> None:
+        numbers = Numbers()
+        async with ParallelTaskScheduler("Endless", engine="async", max_workers=2) as scheduler:
+            async for task in scheduler.as_completed(square, numbers(), buffersize=4):
+                if task.result() > 100:
+                    break
+            await numbers.closed.wait()
+        assert numbers.drawn < 30
+
+    asyncio.run(main())
+
+
+def test_an_exception_of_an_awaited_input_passes_into_the_loop() -> None:
+    """After the results that were there."""
+
+    async def broken() -> AsyncIterator[int]:
+        yield 1
+        raise ValueError("no more")
+
+    async def main() -> None:
+        async with ParallelTaskScheduler("Broken", engine="async") as scheduler:
+            with pytest.raises(ValueError, match="no more"):
+                _ = [result async for result in scheduler.map(square, broken())]
+
+    asyncio.run(main())
+
+
+def test_awaited_inputs_need_a_loop_that_awaits() -> None:
+    """A plain `with` refuses them, and so does a plain `for`."""
+    with ParallelTaskScheduler("Plain") as scheduler, pytest.raises(UsageError, match="async with"):
+        scheduler.map(double, Numbers()(3))
+
+    async def main() -> None:
+        async with ParallelTaskScheduler("Loop", engine="async") as scheduler:
+            with pytest.raises(UsageError, match="async for"):
+                next(scheduler.map(double, Numbers()(3)))
+
+    asyncio.run(main())
+
+
+def test_a_coroutine_that_awaits_others_gives_its_place_to_them() -> None:
+    """However deep, on as many workers as there are."""
+
+    async def fibonacci(scheduler: ParallelTaskScheduler, number: int) -> int:
+        if number < 2:
+            return number
+        parts = [scheduler.submit(fibonacci, scheduler, number - less) for less in (1, 2)]
+        return await parts[0] + await parts[1]
+
+    async def both(scheduler: ParallelTaskScheduler) -> int:
+        return sum([result async for result in scheduler.map(square, range(4))])
+
+    async def main() -> None:
+        async with ParallelTaskScheduler("Fibonacci", engine="async", max_workers=1) as scheduler:
+            assert await scheduler.submit(fibonacci, scheduler, 7) == 13
+            assert await scheduler.submit(both, scheduler) == 14
+
+    asyncio.run(main())

@@ -21,7 +21,8 @@ from progress_kit.errors import (
     UsageError,
     WorkerLostError,
 )
-from progress_kit.scheduler.engines.dask import LARGE, DaskEngine
+from progress_kit.scheduler.engines.dask import DaskEngine
+from progress_kit.scheduler.engines.dask_batch import LARGE
 from progress_kit.scheduler.parallel_processor import ParallelTaskScheduler
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("publisher")]
@@ -112,6 +113,25 @@ def test_progress_comes_from_inside(client: Client, tmp_path: Path) -> None:
         assert task.running()
         (tmp_path / "go").touch()
         assert task.result() == scheduler.id
+
+
+def test_a_paused_task_waits_in_its_worker(client: Client, tmp_path: Path) -> None:
+    """Until the scheduler goes on."""
+
+    def work() -> str:
+        while not (tmp_path / "go").exists():
+            pk.current().advance(1, total=1_000_000)
+        return "went on"
+
+    with ParallelTaskScheduler("Paused", engine=client) as scheduler:
+        task = scheduler.submit(work)
+        until(lambda: task.progress is not None)
+        scheduler.pause()
+        until(lambda: scheduler.state == "paused")
+        (tmp_path / "go").touch()
+        assert [each.state for each in scheduler.snapshot().tasks] == ["paused"]
+        scheduler.resume()
+        assert task.result() == "went on"
 
 
 def test_what_tasks_print_is_shown_here(client: Client, capsys: pytest.CaptureFixture[str]) -> None:

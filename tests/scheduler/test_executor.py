@@ -15,7 +15,7 @@ import pytest
 
 import progress_kit as pk
 from progress_kit.errors import NotPicklableError, OperationCancelled, UsageError, WorkerLostError
-from progress_kit.scheduler.engines.base import Finished, Lost, Started, TaskContext, TaskProgress
+from progress_kit.scheduler.engines.base import Finished, Lost, Started, TaskProgress
 from progress_kit.scheduler.engines.executor import ExecutorEngine
 from tests.scheduler.engine_desk import Desk, begun, hold, until
 from tests.scheduler.test_outcome import LockedError, TwoArgumentsError
@@ -158,14 +158,6 @@ def test_a_broken_pool_loses_what_had_begun_only(tmp_path: Path) -> None:
         assert {key for event in lost for key in event.begun} == set(keys[:2])
         assert {key for event in lost for key in event.waiting} == {*keys[2:], *batch}
         assert isinstance(desk.error(desk.run(abs, -1)), WorkerLostError)
-
-
-def test_jobs_know_the_hub(processes: ProcessPoolExecutor) -> None:
-    """And may publish as this one operation."""
-    context = TaskContext("op_1", "Thumbnails", hub_url="http://localhost:1/", token="t0ken")
-    with Desk(ExecutorEngine(processes), context) as desk:
-        names = ("PROGRESS_KIT_HUB_URL", "PROGRESS_KIT_TOKEN")
-        assert desk.call(lambda: [os.environ.get(name) for name in names]) == ["http://localhost:1/", "t0ken"]
 
 
 def test_a_job_may_fork(desk: Desk) -> None:

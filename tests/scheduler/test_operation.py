@@ -129,7 +129,10 @@ def test_nothing_new_is_the_same_snapshot(now: FakeClock) -> None:
 
 
 def test_stages_run_at_the_same_time(now: FakeClock) -> None:
-    """One is over when all its tasks are and a later one has begun; the current one is the first that is not over."""
+    """One is over when all its tasks are, a later one has begun and the block is left; it never begins again.
+
+    The current one is the first that has something to do.
+    """
     core = Core({"load": 1, "parse": 2, "write": 1})
     load, parse, more, write = Task(0, "load"), Task(1, "parse"), Task(2, "parse"), Task(3, "write")
     core.submit(load, parse, more, write)
@@ -146,17 +149,22 @@ def test_stages_run_at_the_same_time(now: FakeClock) -> None:
     now.advance(1)
     core.start(parse)
     core.start(more)
-    assert (states(), core.seen().stage) == (["succeeded", "running", "pending"], "parse")
+    assert (states(), core.seen().stage) == (["running", "running", "pending"], "parse")
     assert core.seen().stages[0].elapsed_s == 1.0
     core.end(parse)
     core.start(write)
-    assert (states(), core.seen().stage) == (["succeeded", "running", "running"], "parse")
+    assert (states(), core.seen().stage) == (["running", "running", "running"], "parse")
     assert core.seen().fraction == pytest.approx((1 + 2 * 0.5) / 4)
     core.end(more)
-    assert (states(), core.seen().stage) == (["succeeded", "succeeded", "running"], "write")
-    late = Task(4, "parse")
+    late = Task(4, "load")
     core.submit(late)
-    assert states() == ["succeeded", "running", "running"]
+    assert (states(), core.seen().stage) == (["running", "running", "running"], "load")
+    core.start(late)
+    core.end(late)
+    core.tally.close()
+    assert (states(), core.seen().stage) == (["succeeded", "succeeded", "running"], "write")
+    core.submit(Task(5, "parse"))
+    assert states() == ["succeeded", "succeeded", "running"]
 
 
 def test_the_fraction_goes_by_cost_and_never_back(now: FakeClock) -> None:
@@ -206,7 +214,7 @@ def test_a_viewer_cancels_the_scheduler(publisher: RecordingPublisher) -> None:
     task = Task(0)
     core.submit(task)
     core.start(task)
-    assert core.seen().actions == ("cancel",)
+    assert core.seen().actions == ("cancel", "pause")
     assert publisher.command(core.operation.id, "cancel", "enough", by="ada") is None
     assert core.stopped == ["enough (by ada)"]
     assert core.operation.cancelled

@@ -18,7 +18,7 @@ import pytest
 
 import progress_kit as pk
 from progress_kit.errors import NotPicklableError, OperationCancelled, UsageError, WorkerLostError
-from progress_kit.scheduler.engines.base import Finished, Lost, Started, TaskContext, TaskProgress
+from progress_kit.scheduler.engines.base import Finished, Lost, Started, TaskProgress
 from progress_kit.scheduler.engines.processes import ProcessEngine
 from progress_kit.scheduler.engines.remote.functions import KEPT
 from tests.scheduler.engine_desk import Desk, alive, begun, gone, hold, until
@@ -332,6 +332,15 @@ def test_what_waits_behind_a_long_job_goes_to_another_worker(desk: Desk, tmp_pat
     desk.value(long)
 
 
+def test_what_waits_behind_a_long_job_goes_to_a_worker_that_is_started_for_it(tmp_path: Path) -> None:
+    """Where none has been needed so far."""
+    with Desk(ProcessEngine(2)) as desk:
+        long, *short = desk.batch((hold, tmp_path / "gate"), (abs, -1), (abs, -2))
+        assert [desk.value(key) for key in short] == [1, 2]
+        (tmp_path / "gate").touch()
+        desk.value(long)
+
+
 def test_another_worker_takes_the_place_of_an_abandoned_one(desk: Desk, tmp_path: Path) -> None:
     """Two more jobs run beside the one that does not stop; if it ends after all, that is told."""
     key = desk.run(hold, tmp_path / "gate")
@@ -415,16 +424,6 @@ def test_workers_start_where_the_script_is(desk: Desk) -> None:
     """The same working directory, import path and arguments."""
     assert desk.call(lambda: (Path.cwd(), sys.argv)) == (Path.cwd(), sys.argv)
     assert set(sys.path) - {"", "."} <= set(desk.call(lambda: sys.path))
-
-
-def test_trackers_in_jobs_know_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And may publish as this one operation; the parent's environment stays as it is."""
-    context = TaskContext("op_1", "Thumbnails", hub_url="http://localhost:1/", token="t0ken")
-    monkeypatch.delenv("PROGRESS_KIT_TOKEN", raising=False)
-    with Desk(ProcessEngine(1), context) as desk:
-        names = ("PROGRESS_KIT_HUB_URL", "PROGRESS_KIT_TOKEN")
-        assert desk.call(lambda: [os.environ.get(name) for name in names]) == ["http://localhost:1/", "t0ken"]
-        assert "PROGRESS_KIT_TOKEN" not in os.environ
 
 
 def test_a_tracker_in_a_job_is_a_part_of_the_operation(desk: Desk) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from progress_kit.scheduler import ParallelTaskScheduler
 from progress_kit.scheduler.engines.processes import ProcessEngine
-from tests.scheduler.engine_desk import Desk, alive, begun, gone, until
+from tests.scheduler.engine_desk import Desk, alive, begun, gone, hold, until
 
 pytestmark = pytest.mark.slow
 
@@ -207,3 +208,21 @@ def test_jobs_may_fork_while_the_channel_is_busy() -> None:
         assert desk.value(key) == 200
         assert desk.printed(key).splitlines() == [f"line {number}" for number in range(200)]
         until(lambda: desk.call(abs, -1) == 1)
+
+
+@pytest.mark.usefixtures("publisher")
+def test_one_of_four_workers_is_killed(tmp_path: Path) -> None:
+    """Its task alone is lost, and tried again where that was asked for; all others have their results."""
+    gates = [tmp_path / name for name in "abcdef"]
+    with ParallelTaskScheduler("Four", engine="processes", max_workers=4, retries=1, backoff=0) as scheduler:
+        tasks = [scheduler.submit(hold, gate) for gate in gates]
+        victim = begun(gates[0])
+        for gate in gates[1:4]:
+            begun(gate)
+        os.kill(victim, signal.SIGKILL)
+        for gate in gates:
+            gate.touch()
+        pids = [task.result() for task in tasks]
+    assert victim not in pids
+    assert [task.attempt for task in tasks] == [2, 1, 1, 1, 1, 1]
+    assert scheduler.snapshot().state == "succeeded"

@@ -199,6 +199,41 @@ def test_a_scheduler_in_a_task_in_a_task_works() -> None:
         assert list(scheduler.map(middle, [3, 4])) == [1, 6]
 
 
+def test_a_task_that_waits_for_others_gives_its_place_to_them() -> None:
+    """However deep, and also where they wait behind it in its own worker; then no more run at a time than before."""
+
+    def fibonacci(number: int) -> int:
+        if number < 2:
+            return number
+        parts = [scheduler.submit(fibonacci, number - less) for less in (1, 2)]
+        return parts[0].result() + parts[1].result()
+
+    def sum_of_squares(numbers: int) -> int:
+        return sum(scheduler.map(square, range(numbers)))
+
+    with ParallelTaskScheduler("Nested", max_workers=1) as scheduler:
+        assert scheduler.submit(fibonacci, 6).result() == 8
+        assert list(scheduler.map(sum_of_squares, [10] * 50)) == [285] * 50
+        assert scheduler.report.workers == 1
+
+
+def test_a_pool_whose_threads_would_all_wait_says_so() -> None:
+    """Nobody can add a thread to it; the task that would be the last to wait fails, so that nothing hangs."""
+
+    def ask() -> int:
+        return scheduler.submit(square, 2).result()
+
+    with (
+        concurrent.futures.ThreadPoolExecutor(2) as pool,
+        ParallelTaskScheduler("Pool", engine=pool, on_error="continue") as scheduler,
+    ):
+        gate = threading.Barrier(2)
+        tasks = [scheduler.submit(lambda: (gate.wait(), ask())[1]) for _ in range(2)]
+        ends = [task.exception() for task in tasks]
+    assert [type(end) for end in ends if end is not None] == [UsageError]
+    assert "all 2 threads" in str(next(end for end in ends if end is not None))
+
+
 def test_tasks_may_submit_tasks() -> None:
     """What a task discovers runs too, before the block ends."""
     found: list[int] = []

@@ -55,7 +55,7 @@ class AsyncEngine:
 
     def __init__(self, max_workers: int | None = None, *, here: bool = False) -> None:
         self.workers = max_workers or MAX_WORKERS
-        self.capabilities = Capabilities(loop=here, replaces=True)
+        self.capabilities = Capabilities(loop=here, replaces=True, pauses=True, lends=True)
         self._here = here
         self._slots = 0
         self._spare = 0  # slots beyond `workers`, in the place of those that abandoned jobs have
@@ -65,6 +65,7 @@ class AsyncEngine:
         self._abandoned: set[Key] = set()
         self._group: anyio.abc.TaskGroup | None = None
         self._hurry = False
+        self._paused = False
         self._own: threading.Thread | None = None
         self._ready = threading.Event()
         self._over = threading.Event()
@@ -159,6 +160,27 @@ class AsyncEngine:
         """Give the slots of jobs to others."""
         self._soon(self._abandon, keys)
 
+    def lend(self) -> bool:
+        """Let another job have a slot while this one waits."""
+        if not self._bench.is_inside():
+            return False
+        self._soon(self._resize, 1)
+        return True
+
+    def take_back(self) -> None:
+        """There is one slot less again."""
+        self._soon(self._resize, -1)
+
+    def pause(self) -> None:
+        """Let jobs wait that run in threads; a coroutine runs on, since the loop has others to serve."""
+        self._bench.pause()
+        self._soon(self._let_begin, False)  # noqa: FBT003 - as `_soon` has it
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._bench.resume()
+        self._soon(self._let_begin, True)  # noqa: FBT003 - as above
+
     def progress(self) -> Mapping[Key, TaskProgress]:
         """Return the newest word of the jobs that run and said anything."""
         return self._bench.progress()
@@ -181,13 +203,23 @@ class AsyncEngine:
         self._feed()
 
     def _feed(self) -> None:
-        while self._waiting and self._group is not None and (self._free or self._slots < self.workers + self._spare):
+        while self._waiting and self._group is not None and not self._paused:
+            if self._slots - len(self._free) >= self.workers + self._spare:
+                return
             if not self._free:
                 self._slots += 1
                 heappush(self._free, self._slots)
             # Whatever called this, a job sees the context variables of where the scheduler began.
             begin = self._context.copy().run
             _ = begin(self._group.start_soon, self._work, heappop(self._free), self._waiting.popleft())
+
+    def _let_begin(self, begin: bool) -> None:  # noqa: FBT001 - it is what it is about
+        self._paused = not begin
+        self._feed()
+
+    def _resize(self, more: int) -> None:
+        self.workers += more
+        self._feed()
 
     def _stop(self, keys: Sequence[Key]) -> None:
         asked = set(keys)

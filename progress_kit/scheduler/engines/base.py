@@ -34,7 +34,8 @@ class Job:
 class TaskContext:
     """What a worker must know of the operation that its tasks belong to: the same for all of them, and picklable.
 
-    `hub_url` and `token` let a process publish what is nested in a task; the token is for this operation alone.
+    `hub_url` and `token`, where they are given, let a worker tell the hub how far its tasks are; the token is a task
+    token, for this operation alone.
     """
 
     operation: str
@@ -115,6 +116,8 @@ class TaskProgress:
     total: int | float | None = None
     unit: str = ""
     message: str = ""
+    paused: bool = False
+    """It waits for the operation to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,11 @@ class Capabilities:
     (the job is told at its next `advance`), ``signal`` (`KeyboardInterrupt` is raised in it), ``kill`` (its worker
     dies, and is replaced). `pickles`: functions, arguments and results cross a process's border. `batches`: giving
     several short jobs to a worker at once pays. `loop`: it belongs to a running event loop. `replaces`: where a job
-    ignores every way to stop it and is abandoned, another worker takes the place of its own. `latency_s`: how long it
-    may take, from the end of a job, until one that is given then can begin; to be bridged by what is given before.
+    ignores every way to stop it and is abandoned, another worker takes the place of its own. `pauses`: jobs that run
+    wait at their next `advance` while the operation is paused (elsewhere only what has not begun waits). `lends`: jobs
+    run where tasks can be waited for, and may do so. `calls_home`: its workers may tell the hub of their jobs.
+    `latency_s`: how long it may take, from the end of a job, until one that is given then can begin; to be bridged by
+    what is given before.
     """
 
     stops: tuple[Hardness, ...] = ("soft",)
@@ -134,6 +140,9 @@ class Capabilities:
     batches: bool = False
     loop: bool = False
     replaces: bool = False
+    pauses: bool = False
+    lends: bool = False
+    calls_home: bool = False
     latency_s: float = 0.0
 
 
@@ -181,3 +190,33 @@ class Engine(Protocol):
 
     def close(self, *, wait: bool) -> None:
         """Give back what it owns. `wait`: let running jobs end first; else stop what it can, and return soon."""
+
+
+class Pausing(Protocol):
+    """What an engine that `pauses` can do besides."""
+
+    def pause(self) -> None:
+        """Let jobs that run wait at their next step, and others before they begin."""
+
+    def resume(self) -> None:
+        """Let them go on."""
+
+
+class Lending(Protocol):
+    """What an engine that `lends` can do besides."""
+
+    def lend(self) -> bool:
+        """Let another job run meanwhile if it is a job of its own that calls, which waits for others; return whether.
+
+        Raises `UsageError` where no worker would be left.
+        """
+
+    def take_back(self) -> None:
+        """The job goes on that has lent its place."""
+
+
+class Hearing(Protocol):
+    """What an engine that `calls_home` can do besides."""
+
+    def hear(self, words: Mapping[Key, TaskProgress]) -> None:
+        """Take in what workers told the hub of their jobs."""

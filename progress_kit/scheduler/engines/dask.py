@@ -14,11 +14,11 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from inspect import iscoroutinefunction
+from itertools import count
 from typing import Any, Final, Literal, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from dask.utils import funcname
-from distributed import Client, Future, KilledWorker
+from distributed import Client, KilledWorker
 
 from progress_kit.errors import OperationCancelled, UsageError, WorkerLostError
 from progress_kit.scheduler.engines.base import (
@@ -36,36 +36,26 @@ from progress_kit.scheduler.engines.base import (
     TaskContext,
     TaskProgress,
 )
+from progress_kit.scheduler.engines.dask_batch import LARGE, Batch, DaskFuture
 from progress_kit.scheduler.engines.remote import dask_worker
-from progress_kit.scheduler.engines.remote.dask_worker import Hello, Parcel, Result
-from progress_kit.scheduler.engines.remote.functions import Code, Functions
-from progress_kit.scheduler.outcome import cannot_go, dump_arguments, unpack
+from progress_kit.scheduler.engines.remote.dask_worker import Hello
+from progress_kit.scheduler.engines.remote.functions import Functions
+from progress_kit.scheduler.engines.remote.uplink import admit, is_published
+from progress_kit.scheduler.outcome import unpack
 
 LATENCY_S: Final = 0.1
 """A job's way through client, scheduler and worker, and its result's way back."""
 GATHER_S: Final = 0.02
 """While there is work, what is given within so long is sent in one graph, which costs more than what is in it."""
+ADMIT_TURNS: Final = 30
+"""After so many looks a hub that gave no task token is asked again."""
 LOOK_S: Final = 1.0
 """So often it is seen which workers there are."""
-LARGE: Final = 64 * 1024
-"""A function of more bytes than this travels once, and not with each batch of its jobs."""
+LEAVE_S: Final = 5.0
+"""So long `close` waits at most for workers to be killed."""
 
 T = TypeVar("T")
 _log: Final = logging.getLogger("progress_kit")
-_Future = Future[tuple[str, list[Result]]]
-
-
-class _Batch:
-    """Jobs that were given together, and what has become of them."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.prefix = funcname(jobs[0].function)
-        self.parcels: list[Parcel] = []
-        self.codes: list[Code] = []
-        self.names: dict[Key, str] = {}
-        """The jobs of which no end has been reported."""
-        self.future: _Future | None = None
-        self.follower: asyncio.Task[None] | None = None
 
 
 class DaskEngine:
@@ -87,13 +77,17 @@ class DaskEngine:
         self._carried: dict[int, Any] = {}
         self._lock = threading.Lock()
         self._none_left = threading.Condition(self._lock)
-        self._outbox: list[_Batch] = []
+        self._outbox: list[Batch] = []
         self._sending = False
-        self._batches: dict[Key, _Batch] = {}
+        self._batches: dict[Key, Batch] = {}
         self._begun: dict[Key, tuple[str, str]] = {}
         """Where a job runs: what its worker is called, and its address."""
         self._progress: dict[Key, TaskProgress] = {}
         self._coroutines: set[asyncio.Task[None]] = set()
+        self._errands: set[asyncio.Task[None]] = set()
+        """What has to be done to its end, also when this is closed: a worker that shall die must not live on."""
+        self._left = threading.Event()
+        self._paused = False
         self._closed = False
         self._workers = 1
         self._can_kill = False
@@ -103,7 +97,15 @@ class DaskEngine:
     def capabilities(self) -> Capabilities:
         """Workers are killed where each has one thread, so no neighbours, and a nanny, which starts another one."""
         stops: tuple[Hardness, ...] = ("soft", "kill") if self._can_kill else ("soft",)
-        return Capabilities(stops=stops, pickles=True, batches=True, loop=self._in_loop, latency_s=LATENCY_S)
+        return Capabilities(
+            stops=stops,
+            pickles=True,
+            batches=True,
+            loop=self._in_loop,
+            pauses=True,
+            calls_home=True,
+            latency_s=LATENCY_S,
+        )
 
     @property
     def workers(self) -> int:
@@ -121,6 +123,7 @@ class DaskEngine:
         topic = f"progress_kit-{client.id}"
         hello = Hello(uuid.uuid4().hex, topic, context, dask_worker.HERE)
         self._hello = pickle.dumps(hello, pickle.HIGHEST_PROTOCOL)
+        self._run, self._context = hello.run, context
         listening = _listening.setdefault(client, WeakValueDictionary())
         listening[hello.run] = self
         client.subscribe_topic(topic, partial(_hear, listening))
@@ -133,7 +136,10 @@ class DaskEngine:
                 self._none_left.wait_for(lambda: not self._batches)
             self._closed = True
         self._report = _ignore
+        errands = bool(self._errands)
         self._soon(self._leave)
+        if errands and not self._in_loop:
+            self._left.wait(LEAVE_S)
 
     async def closed(self) -> None:
         """Wait until `close` has done its work, in an asynchronous client's own loop."""
@@ -148,8 +154,13 @@ class DaskEngine:
         self._batches.clear()
         self._carried.clear()
 
+        errands = self._errands.copy()
+
         async def leave() -> None:
             with suppress(Exception):  # the client may be closed by now
+                if errands:
+                    await asyncio.wait(errands)
+                self._left.set()
                 if futures:
                     await self._client.cancel(futures, asynchronous=True)
                 await self._on_workers(dask_worker.forget)
@@ -166,7 +177,9 @@ class DaskEngine:
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Send jobs to the cluster, in one graph with what else is sent now."""
-        batch = self._pack(jobs)
+        batch = Batch(jobs, self._functions)
+        for refused in batch.refused:
+            self._report(refused)
         with self._lock:
             alone = not self._batches
             self._batches.update(dict.fromkeys(batch.names, batch))
@@ -179,8 +192,10 @@ class DaskEngine:
 
     def stop(self, keys: Sequence[Key], hardness: Hardness) -> None:
         """Tell jobs to stop; ``kill`` ends the processes of their workers, and Dask starts others."""
-        way = self._kill if hardness == "kill" else self._stop
-        self._soon(lambda: self._do(partial(way, list(keys))))
+        if hardness == "kill":
+            self._soon(lambda: self._do(partial(self._kill, list(keys)), self._errands))
+        else:
+            self._soon(lambda: self._do(partial(self._stop, list(keys))))
 
     def abandon(self, keys: Sequence[Key]) -> None:
         """Do not wait for jobs; Dask knows that their workers are busy."""
@@ -189,31 +204,34 @@ class DaskEngine:
                 self._batches.pop(key, None)
             self._none_left.notify_all()
 
+    def pause(self) -> None:
+        """Let jobs wait."""
+        self._paused = True
+        self._soon(lambda: self._do(self._pause))
+
+    def resume(self) -> None:
+        """Let them go on."""
+        self._paused = False
+        self._soon(lambda: self._do(self._pause))
+
+    def hear(self, words: Mapping[Key, TaskProgress]) -> None:
+        """Take in what workers told the hub."""
+        self._progress.update({key: word for key, word in words.items() if key in self._batches})
+
     def progress(self) -> Mapping[Key, TaskProgress]:
         """Return the newest word of the jobs that run and said anything."""
         return self._progress.copy()
-
-    def _pack(self, jobs: Sequence[Job]) -> _Batch:
-        batch = _Batch(jobs)
-        for job in jobs:
-            try:
-                code = self._functions.code(job.function)
-                if code not in batch.codes:
-                    batch.codes.append(code)
-                arguments = dump_arguments(job.args, dict(job.kwargs))
-            except Exception as error:  # noqa: BLE001 - pickling runs the user's code
-                self._report(Finished(job.key, "", Failed(cannot_go(error, job.name)), 0.0))
-                continue
-            batch.parcels.append((*job.key, job.name, code.number, arguments))
-            batch.names[job.key] = job.name
-        return batch
 
     # ---------------------------------------------------------------- in the client's event loop
 
     def _soon(self, callback: Callable[[], object]) -> None:
         self._loop.add_callback(callback)
 
-    def _do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    def _do(
+        self, work: Callable[[], Coroutine[Any, Any, None]], among: set[asyncio.Task[None]] | None = None
+    ) -> asyncio.Task[None]:
+        tasks = self._coroutines if among is None else among
+
         async def do() -> None:
             try:
                 await work()
@@ -222,8 +240,8 @@ class DaskEngine:
                     _log.exception("progress_kit: a Dask cluster could not be told something")
 
         task = asyncio.create_task(do())
-        self._coroutines.add(task)
-        task.add_done_callback(self._coroutines.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
         return task
 
     def _send(self) -> None:
@@ -233,9 +251,9 @@ class DaskEngine:
         if not batches or self._closed:
             return
         try:
-            futures: list[_Future] = self._client.map(
+            futures: list[DaskFuture] = self._client.map(
                 dask_worker.run_jobs,
-                [_blob(batch) for batch in batches],
+                [batch.blob() for batch in batches],
                 [self._carry(batch) for batch in batches],
                 hello=self._hello,
                 key=[f"{batch.prefix}-{uuid.uuid4().hex}" for batch in batches],
@@ -249,15 +267,14 @@ class DaskEngine:
             batch.future = future
             batch.follower = self._do(partial(self._follow, batch, future))
 
-    def _carry(self, batch: _Batch) -> list[Any]:
+    def _carry(self, batch: Batch) -> list[Any]:
         """Return the functions that are too large to be sent with each batch, as futures."""
-        large = [code for code in batch.codes if len(code.data) > LARGE]
-        for code in large:
+        for code in batch.large:
             if code.number not in self._carried:
                 self._carried[code.number] = self._client.submit(dask_worker.carry, code.data, pure=False)
-        return [self._carried[code.number] for code in large]
+        return [self._carried[code.number] for code in batch.large]
 
-    async def _follow(self, batch: _Batch, future: _Future) -> None:
+    async def _follow(self, batch: Batch, future: DaskFuture) -> None:
         try:
             worker, results = await self._client.gather(future, asynchronous=True)
         except (asyncio.CancelledError, CancelledError) as error:
@@ -279,7 +296,7 @@ class DaskEngine:
             outcome = unpack(envelope) if len(envelope) < LARGE else await asyncio.to_thread(unpack, envelope)
             self._finish(batch, key, Finished(key, worker, outcome, duration_s))
 
-    def _finish(self, batch: _Batch, key: Key, event: Event | None) -> None:
+    def _finish(self, batch: Batch, key: Key, event: Event | None) -> None:
         with self._lock:
             if batch.names.pop(key, None) is None:
                 return  # its end has been reported
@@ -291,7 +308,7 @@ class DaskEngine:
         if event is not None:
             self._report(event)
 
-    def _refuse(self, batch: _Batch, keys: Iterable[Key]) -> None:
+    def _refuse(self, batch: Batch, keys: Iterable[Key]) -> None:
         for key in [key for key in keys if key in batch.names]:
             error = OperationCancelled(f"{batch.names[key] or 'a task'} was cancelled before it began")
             self._finish(batch, key, Finished(key, "", Failed(error), 0.0))
@@ -307,13 +324,13 @@ class DaskEngine:
             why = f"Dask let go of the task ({reason})"
         return WorkerLostError(f"{why} before the task had ended")
 
-    def _lose(self, batches: Sequence[_Batch], error: Exception) -> None:
+    def _lose(self, batches: Sequence[Batch], error: Exception) -> None:
         """Dask will not run these."""
         for batch in batches:
             for key in list(batch.names):
                 self._finish(batch, key, Finished(key, "", Failed(error), 0.0))
 
-    def _report_lost(self, batch: _Batch, worker: str, reason: str) -> None:
+    def _report_lost(self, batch: Batch, worker: str, reason: str) -> None:
         """Report a batch whose worker died, when nobody tries again."""
         keys = list(batch.names)
         begun = tuple(key for key in keys if key in self._begun) or tuple(keys)
@@ -323,7 +340,7 @@ class DaskEngine:
             self._finish(batch, key, None)
         self._report(Lost(worker, begun, waiting, reason))
 
-    async def _drop(self, batches: Iterable[_Batch]) -> None:
+    async def _drop(self, batches: Iterable[Batch]) -> None:
         """Let Dask forget batches of which nobody waits for anything any more."""
         futures = []
         for batch in batches:
@@ -333,7 +350,7 @@ class DaskEngine:
         if futures:
             await self._client.cancel(futures, asynchronous=True)
 
-    def _whole(self, keys: Iterable[Key]) -> list[_Batch]:
+    def _whole(self, keys: Iterable[Key]) -> list[Batch]:
         """Return the batches of which nobody waits for any other job than these."""
         asked = set(keys)
         batches = {self._batches[key] for key in asked if key in self._batches}
@@ -357,6 +374,9 @@ class DaskEngine:
                 self._refuse(batch, keys)
                 await self._drop([batch])
 
+    async def _pause(self) -> None:
+        await self._on_workers(dask_worker.pause_jobs, paused=self._paused)
+
     async def _kill(self, keys: list[Key]) -> None:
         keys = [key for key in keys if key in self._begun and key in self._batches]
         addresses = list({self._begun[key][1] for key in keys})
@@ -372,13 +392,26 @@ class DaskEngine:
     async def _look(self) -> None:
         """Follow the cluster as workers come and go."""
         known: dict[str, int] = {}
-        while not self._closed:
+        admitted: TaskContext | None = None
+        ask_at = 1  # not at once: short runs are never told to the hub
+        for turn in count():
+            if self._closed:
+                return
+            new: set[str] = set()
             with suppress(OSError):  # it does not answer; whether it ever will again, the client finds out
                 found = await self._client.scheduler.ncores()
                 if found != known:
-                    known = found
+                    new, known = found.keys() - known.keys(), found
                     self._take_in(await self._client.scheduler.identity())
                     self._report(Resized())
+                    if self._paused:
+                        await self._pause()
+            if admitted is None and turn >= ask_at and is_published():
+                ask_at = turn + ADMIT_TURNS
+                admitted = await asyncio.to_thread(admit, self._context)
+                new = set(known)
+            if admitted is not None and new:
+                await self._on_workers(dask_worker.reach, self._run, admitted, workers=[*new])
             await asyncio.sleep(LOOK_S)
 
     def _take_in(self, info: Mapping[str, Any]) -> None:
@@ -386,7 +419,7 @@ class DaskEngine:
         self._workers = max(1, sum(each["nthreads"] for each in workers) or info.get("total_threads", 0))
         self._can_kill = bool(workers) and all(each.get("nanny") and each["nthreads"] == 1 for each in workers)
 
-    def hear(self, message: Mapping[str, Any]) -> None:
+    def take_in(self, message: Mapping[str, Any]) -> None:
         """Take in what a worker says."""
         address = message["address"]
         for number, attempt, worker in message["begun"]:
@@ -413,20 +446,7 @@ def _hear(engines: "WeakValueDictionary[str, DaskEngine]", event: tuple[float, A
     if isinstance(message, dict) and "progress_kit" in message:
         engine = engines.get(message["progress_kit"])
         if engine is not None:
-            engine.hear(message)
-
-
-def _blob(batch: _Batch) -> bytes:
-    """Return what a batch is on its way, small functions included."""
-    small = [code for code in batch.codes if len(code.data) <= LARGE]
-    large = [code for code in batch.codes if len(code.data) > LARGE]
-    places = {code.number: place for place, code in enumerate([*small, *large])}
-    parcels = [
-        (number, attempt, name, places[code], arguments)
-        for number, attempt, name, code, arguments in batch.parcels
-        if (number, attempt) in batch.names  # it was not cancelled before it could be sent
-    ]
-    return pickle.dumps((parcels, [code.data for code in small]), pickle.HIGHEST_PROTOCOL)
+            engine.take_in(message)
 
 
 def _check_open(client: Client) -> None:

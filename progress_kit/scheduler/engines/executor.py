@@ -6,6 +6,7 @@ is asked to stop, and never made to.
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -72,6 +73,9 @@ class ExecutorEngine:
         self._begun: set[Key] = set()
         self._abandoned: set[Key] = set()
         self._words: dict[Key, TaskProgress] = {}
+        self._here = threading.local()
+        self._waiting: set[int] = set()
+        """Threads whose jobs wait for others."""
 
     def __repr__(self) -> str:
         return f"<ExecutorEngine of {self._executor!r}>"
@@ -79,7 +83,7 @@ class ExecutorEngine:
     @property
     def capabilities(self) -> Capabilities:
         """A job is asked to stop, and no more."""
-        return Capabilities(stops=("soft",), pickles=self._pickles, batches=True)
+        return Capabilities(stops=("soft",), pickles=self._pickles, batches=True, pauses=True, lends=not self._pickles)
 
     @property
     def workers(self) -> int:
@@ -140,6 +144,40 @@ class ExecutorEngine:
         """Wait no more for these jobs, not even at the end."""
         self._abandoned.update(keys)
 
+    def lend(self) -> bool:
+        """Nobody can take the place of a thread of somebody else's pool, but the last one must not wait too."""
+        if self._bench is None or not self._bench.is_inside():
+            return False
+        known = self._workers or getattr(self._executor, "_max_workers", None)
+        if isinstance(known, int) and len(self._waiting) + 1 >= known:
+            raise UsageError(
+                f"all {known} threads of {self._executor!r} would wait for tasks that have none to run in; "
+                "give the task as an argument instead of asking for its result, or use engine='threads'"
+            )
+        self._waiting.add(threading.get_ident())
+        behind: deque[Job] = self._here.jobs
+        jobs = tuple(behind)
+        behind.clear()
+        if jobs:  # another thread may have room
+            self._submit([job.key for job in jobs], self._run_here, jobs)
+        return True
+
+    def take_back(self) -> None:
+        """This thread goes on."""
+        self._waiting.discard(threading.get_ident())
+
+    def pause(self) -> None:
+        """Let jobs wait."""
+        for each in (self._bench, self._station):
+            if each is not None:
+                each.pause()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        for each in (self._bench, self._station):
+            if each is not None:
+                each.resume()
+
     def progress(self) -> Mapping[Key, TaskProgress]:
         """Return the newest word of the jobs that run and said anything."""
         return self._words.copy() if self._bench is None else self._bench.progress()
@@ -178,9 +216,10 @@ class ExecutorEngine:
         """Run jobs in this thread of the executor."""
         assert self._bench is not None
         worker = threading.current_thread().name
-        for turn, job in enumerate(jobs):
-            if not turn:
-                self._report(Started(job.key, worker))
+        left = self._here.jobs = deque(jobs)
+        self._report(Started(left[0].key, worker))
+        while left:
+            job = left.popleft()
             outcome, duration_s = self._bench.execute(job)
             self._open.pop(job.key, None)
             self._report(Finished(job.key, worker, outcome, duration_s))

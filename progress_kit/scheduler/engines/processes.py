@@ -69,7 +69,9 @@ class ProcessEngine:
     """Runs jobs in `max_workers` processes, by default one for each processor that this one may use."""
 
     name = "processes"
-    capabilities = Capabilities(stops=("soft", "signal", "kill"), pickles=True, batches=True, replaces=True)
+    capabilities = Capabilities(
+        stops=("soft", "signal", "kill"), pickles=True, batches=True, replaces=True, pauses=True
+    )
 
     def __init__(self, max_workers: int | None = None) -> None:
         self._max_workers = max_workers or processors()
@@ -95,6 +97,7 @@ class ProcessEngine:
         self._mean_s = inf
         """How long a job took of late."""
         self._look_at = inf
+        self._paused = False
         self._closing: float | None = None
         """How long workers may take to leave."""
 
@@ -142,6 +145,16 @@ class ProcessEngine:
         if self._here:
             self._do(partial(self._abandon, set(keys)))
 
+    def pause(self) -> None:
+        """Let jobs wait."""
+        if self._here:
+            self._do(partial(self._pause, True))  # noqa: FBT003 - as `_pause` has it
+
+    def resume(self) -> None:
+        """Let them go on."""
+        if self._here:
+            self._do(partial(self._pause, False))  # noqa: FBT003 - as above
+
     def progress(self) -> Mapping[Key, TaskProgress]:
         """Return the newest word of the jobs that run and said anything."""
         return self._words.copy()
@@ -174,12 +187,24 @@ class ProcessEngine:
 
     def _start_more(self) -> None:
         """Start as many workers as can be of use."""
-        here = sum(not worker.abandoned and not worker.leaving for worker in self._workers.values() if worker.ready)
         free = sum(worker.usable and not worker.errands for worker in self._workers.values())
-        while here + self._starting < self._max_workers and free + self._starting < len(self._backlog):
+        while self._incomplete and free + self._starting < len(self._backlog):
             self._starting += 1
             assert self._herd is not None
             self._herd.start()
+
+    @property
+    def _incomplete(self) -> bool:
+        """Whether there are fewer workers than there may be."""
+        here = sum(not worker.abandoned and not worker.leaving for worker in self._workers.values() if worker.ready)
+        return here + self._starting < self._max_workers
+
+    @property
+    def _idle(self) -> bool:
+        """Whether somebody has nothing to do, or could be started who then would have."""
+        if self._backlog or self._closing is not None:
+            return False
+        return self._incomplete or any(worker.usable and not worker.errands for worker in self._workers.values())
 
     def _choose(self) -> Hand | None:
         usable = [worker for worker in self._workers.values() if worker.usable]
@@ -221,10 +246,9 @@ class ProcessEngine:
 
     def _mind(self) -> None:
         """See to it that what waits behind a long job is looked after while others have nothing to do."""
-        if self._backlog or not any(worker.usable and not worker.errands for worker in self._workers.values()):
-            return
-        for worker in self._workers.values():
-            if len(worker.errands) > 1 and not worker.recalled:
+        stuck = [worker for worker in self._workers.values() if len(worker.errands) > 1 and not worker.recalled]
+        if stuck and self._idle:
+            for worker in stuck:
                 self._look_by(worker.since + STUCK_S)
 
     def _look_by(self, when: float) -> None:
@@ -250,6 +274,12 @@ class ProcessEngine:
                 self._by(worker, KILL_S)
             else:
                 worker.process.link.send("interrupt" if hardness == "signal" else "stop", theirs)
+
+    def _pause(self, paused: bool) -> None:  # noqa: FBT001 - it is what it is about
+        if paused != self._paused:
+            self._paused = paused
+            for worker in self._workers.values():
+                worker.process.link.send("pause" if paused else "resume")
 
     def _never_began(self, key: Key) -> None:
         self._stopped.discard(key)
@@ -306,7 +336,7 @@ class ProcessEngine:
         """See what the time brings."""
         now = clock.monotonic()
         self._look_at = inf
-        idle = not self._backlog and any(worker.usable and not worker.errands for worker in self._workers.values())
+        idle = self._idle
         for worker in self._workers.values():
             if worker.deadline <= now:
                 worker.process.kill()
@@ -388,6 +418,8 @@ class ProcessEngine:
         self._workers[process] = Hand(process)
         key = bytes(current_process().authkey) if "multiprocessing.managers" in sys.modules else None
         process.link.send("hello", self._context, os.getpid(), os.getcwd(), sys.argv, key)  # noqa: PTH109 - as text
+        if self._paused:
+            process.link.send("pause")
 
     def unborn(self, error: OSError) -> None:
         """Take in that a process could not be started."""

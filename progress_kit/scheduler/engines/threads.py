@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from queue import SimpleQueue
@@ -34,7 +35,7 @@ class ThreadEngine:
     """`max_workers` threads, begun as they are needed. No thread can be killed, but another one can take its place."""
 
     name = "threads"
-    capabilities = Capabilities(stops=("soft",), batches=True, replaces=True)
+    capabilities = Capabilities(stops=("soft",), batches=True, replaces=True, pauses=True, lends=True)
 
     def __init__(self, max_workers: int | None = None) -> None:
         # As many as the standard library takes: threads are mostly there to wait for something.
@@ -43,6 +44,10 @@ class ThreadEngine:
         self._threads: list[threading.Thread] = []
         self._free = self._workers
         """How many more threads may be begun."""
+        self._lent = 0
+        """How many jobs wait for others, so that so many more may run."""
+        self._counting = threading.Lock()
+        self._here = threading.local()
         self._abandoned: set[Key] = set()
         self._bench: Workbench | None = None
         self._report: Callable[..., None] = _ignore
@@ -50,7 +55,7 @@ class ThreadEngine:
     @property
     def workers(self) -> int:
         """How many jobs run at the same time."""
-        return self._workers
+        return self._workers + self._lent
 
     def start(self, context: TaskContext, report: Callable[..., None]) -> None:
         """Get ready; threads begin with the jobs."""
@@ -66,10 +71,13 @@ class ThreadEngine:
         """Give jobs to the next thread that is free."""
         self._queue.put(jobs)
         if self._free:
-            self._free -= 1
-            name = f"thread {len(self._threads) + 1}"
-            thread = threading.Thread(target=self._work, args=(name,), name=f"progress_kit {name}", daemon=True)
-            self._threads.append(thread)
+            with self._counting:
+                if not self._free:
+                    return
+                self._free -= 1
+                name = f"thread {len(self._threads) + 1}"
+                thread = threading.Thread(target=self._work, args=(name,), name=f"progress_kit {name}", daemon=True)
+                self._threads.append(thread)
             thread.start()
 
     def stop(self, keys: Sequence[Key], hardness: Hardness) -> None:  # noqa: ARG002 - there is one way
@@ -82,9 +90,44 @@ class ThreadEngine:
         for key in keys:
             if self._bench is not None and self._bench.is_working(key):
                 self._abandoned.add(key)
-                self._free += 1
+                with self._counting:
+                    self._free += 1
                 if not self._queue.empty():
                     self.run(())  # what waits shall not wait for the next job
+
+    def lend(self) -> bool:
+        """Let another thread take the place of this one, and what waits behind its job."""
+        if self._bench is None or not self._bench.is_inside():
+            return False
+        with self._counting:
+            self._lent += 1
+            self._free += 1
+        self._tell_of(self._here.ended)  # it may be one of these that is waited for
+        behind: deque[Job] = self._here.jobs
+        jobs = [*behind]
+        behind.clear()
+        if jobs or not self._queue.empty():
+            self.run(jobs)
+        return True
+
+    def take_back(self) -> None:
+        """One thread is too many now."""
+        with self._counting:
+            self._lent -= 1
+            if self._free:
+                self._free -= 1
+                return
+        self._queue.put(None)
+
+    def pause(self) -> None:
+        """Let jobs wait."""
+        if self._bench is not None:
+            self._bench.pause()
+
+    def resume(self) -> None:
+        """Let them go on."""
+        if self._bench is not None:
+            self._bench.resume()
 
     def progress(self) -> Mapping[Key, TaskProgress]:
         """Return the newest word of the jobs that run."""
@@ -105,29 +148,36 @@ class ThreadEngine:
         """What a thread does until the end."""
         bench = self._bench
         assert bench is not None
-        take, report, execute = self._queue.get, self._report, bench.execute
+        take, execute = self._queue.get, bench.execute
         while (jobs := take()) is not None:
             ended: list[Event] = []
+            self._here.ended = ended
             since_s = 0.0
             given_up = False
-            for turn, job in enumerate(jobs):
-                if not turn:
-                    report(Started(job.key, worker))
+            left = self._here.jobs = deque(jobs)
+            if left:
+                self._report(Started(left[0].key, worker))
+            while left:
+                job = left.popleft()
                 outcome, duration_s = execute(job)
                 ended.append(Finished(job.key, worker, outcome, duration_s))
                 since_s += duration_s
                 # Short ones are told of together.
                 if since_s > _TELL_S:
-                    report(*ended)
-                    ended, since_s = [], 0.0
+                    self._tell_of(ended)
+                    since_s = 0.0
                 if self._abandoned and job.key in self._abandoned:
                     self._abandoned.discard(job.key)
                     given_up = True
             del jobs
-            if ended:
-                report(*ended)
+            self._tell_of(ended)
             if given_up:
                 return  # another thread has taken the place
+
+    def _tell_of(self, ended: list[Event]) -> None:
+        if ended:
+            self._report(*ended)
+            ended.clear()
 
 
 def _ignore(*events: Event) -> None:

@@ -1,11 +1,11 @@
 """The side of a Dask worker: runs jobs, and tells the client now and then how far they are.
 
-Word goes the way that Dask has for it: `Worker.log_event`, which the scheduler passes on to whoever has subscribed. It
+Word goes to the hub if this process reaches it, else the way that Dask has for it: `Worker.log_event`, which the
+scheduler passes on to whoever has subscribed; what begins and what was printed always go there. It
 is told from the worker's event loop, the newest of each job and only where there is news, so that a short job costs no
 message of its own; what was printed is told before its job's result.
 """
 
-import os
 import pickle
 import sys
 import threading
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
@@ -22,6 +22,7 @@ from distributed import get_worker
 
 from progress_kit.scheduler.engines.base import Failed, Job, Key, Outcome, TaskContext, TaskProgress
 from progress_kit.scheduler.engines.remote.output import Output, Stream
+from progress_kit.scheduler.engines.remote.uplink import Uplink, as_task
 from progress_kit.scheduler.outcome import pack
 from progress_kit.scheduler.work import Workbench
 
@@ -69,7 +70,9 @@ class Site:
         self._ticking = False
         if hello.process != HERE:
             _stand_in()
-            _publish_as(hello.context)
+        self._uplink: Uplink | None = None
+        if (admitted := _admitted.get(hello.run)) is not None:
+            self.reach(admitted)
 
     # ---------------------------------------------------------------- in a thread of the worker's pool
 
@@ -151,13 +154,23 @@ class Site:
             self._told.update((Key(*each[:2]), None) for each in begun)
             news = {key: word for key, word in words.items() if key in self._told and self._told[key] != word}
             self._told.update(news)
+            lanes = self._running.copy()
+        # The hub has no place for a message.
+        brief = {key: word for key, word in news.items() if not word.message}
+        uplink = self._uplink
+        if (
+            uplink is not None
+            and brief
+            and uplink.tell([as_task(key, lanes[key], brief[key]) for key in brief if key in lanes])
+        ):
+            news = {key: word for key, word in news.items() if key not in brief}
         printed = [self._printed.popleft() for _ in range(len(self._printed))]
         if begun or news or printed:
             message = {
                 "progress_kit": self._hello.run,
                 "address": self._worker.address,
                 "begun": begun,
-                "progress": [(*key, word.done, word.total, word.unit, word.message) for key, word in news.items()],
+                "progress": [(*key, *astuple(word)) for key, word in news.items()],
                 "printed": printed,
             }
             self._worker.log_event(self._hello.topic, message)
@@ -168,8 +181,31 @@ class Site:
         with self._lock:
             return [key for key in keys if key in self._running], [key for key in keys if key in self._waiting]
 
+    def reach(self, context: TaskContext) -> None:
+        """Tell the hub from now on, as far as it is reached."""
+        if self._uplink is None:
+            self._uplink = Uplink(context, self._tell_again)
+
+    def _tell_again(self) -> None:
+        with self._lock:
+            self._told = dict.fromkeys(self._told)
+
+    def close(self) -> None:
+        """There is nothing more to be done."""
+        if self._uplink is not None:
+            self._uplink.close()
+
+    def pause(self, *, paused: bool) -> None:
+        """Let jobs wait, or go on."""
+        if paused:
+            self._bench.pause()
+        else:
+            self._bench.resume()
+
 
 _sites: Final[dict[bytes, Site]] = {}
+_admitted: Final[dict[str, TaskContext]] = {}
+"""By scheduler: what lets this process tell the hub."""
 _making: Final = threading.Lock()
 
 
@@ -194,9 +230,27 @@ def stop_jobs(hello: bytes, keys: list[Key]) -> tuple[list[Key], list[Key]]:
     return ([], []) if site is None else site.stop(keys)
 
 
+def reach(hello: bytes, run: str, context: TaskContext) -> None:
+    """Let the worker that this is called on tell the hub how far jobs of a scheduler are."""
+    _admitted[run] = context
+    site = _sites.get(hello)
+    if site is not None:
+        site.reach(context)
+
+
+def pause_jobs(hello: bytes, *, paused: bool) -> None:
+    """Let jobs of a scheduler wait, or go on, on the worker that this is called on; one that has none will get none."""
+    site = _sites.get(hello)
+    if site is not None:
+        site.pause(paused=paused)
+
+
 def forget(hello: bytes) -> None:
     """There is nothing more to be done for a scheduler."""
-    _sites.pop(hello, None)
+    site = _sites.pop(hello, None)
+    if site is not None:
+        site.close()
+    _admitted.pop(cast("Hello", pickle.loads(hello)).run, None)  # noqa: S301 - from our own scheduler
 
 
 def carry(code: bytes) -> bytes:
@@ -213,13 +267,6 @@ async def kill(dask_worker: "Nanny") -> None:
 def _name(worker: "Worker", lane: int) -> str:
     name = str(worker.name).partition("://")[2] or f"worker {worker.name}"
     return name if worker.state.nthreads == 1 else f"{name}, thread {lane}"
-
-
-def _publish_as(context: TaskContext) -> None:
-    """Let what the jobs track be published by this process itself, as what it is allowed to."""
-    if context.hub_url and context.token:
-        os.environ["PROGRESS_KIT_HUB_URL"] = context.hub_url
-        os.environ["PROGRESS_KIT_TOKEN"] = context.token
 
 
 # ---------------------------------------------------------------- what jobs print

@@ -90,11 +90,6 @@ class Post:
         self._job: Key | None = None
         self._output: Output | None = Output(self._printed) if ticket.home != here() else None
         self._mark = _open_mark(ticket.directory, self.pid)
-        context = ticket.context
-        if context.hub_url and context.token and ticket.home != here():
-            # For what the jobs track: this process publishes it itself, as what it is allowed to.
-            os.environ["PROGRESS_KIT_HUB_URL"] = context.hub_url
-            os.environ["PROGRESS_KIT_TOKEN"] = context.token
         threading.Thread(target=self._serve, name="progress_kit channel", daemon=True).start()
 
     # ---------------------------------------------------------------- in the thread that runs a job
@@ -181,8 +176,8 @@ class Post:
                     messages = self._wire.receive()
                     if messages is None:
                         break
-                    for (keys,) in messages:
-                        self._bench.stop(keys)
+                    for word, *rest in messages:
+                        getattr(self._bench, word)(*rest)  # stop, pause, resume
                 elif ready:
                     self._ear.recv(64)
                 else:

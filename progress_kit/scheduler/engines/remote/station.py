@@ -52,6 +52,7 @@ class Station:
         self._links: set[Link] = set()
         self._strangers: set[socket.socket] = set()
         self._stopped: set[Key] = set()
+        self._paused = False
         self._told: dict[Key, int] = {}
         self._news = threading.Condition()
         self._closed = False
@@ -64,7 +65,21 @@ class Station:
         with self._news:
             self._stopped |= keys
             for link in self._links:
-                link.send(keys)
+                link.send("stop", keys)
+
+    def pause(self) -> None:
+        """Tell all processes, as above, that jobs shall wait."""
+        self._pause(paused=True)
+
+    def resume(self) -> None:
+        """Tell them that they may go on."""
+        self._pause(paused=False)
+
+    def _pause(self, *, paused: bool) -> None:
+        with self._news:
+            self._paused = paused
+            for link in self._links:
+                link.send("pause" if paused else "resume")
 
     def heard(self, key: Key, messages: int, timeout_s: float) -> None:
         """Wait until what a job printed has arrived, all of it; there is hardly ever anything to wait for."""
@@ -143,7 +158,9 @@ class Station:
         with self._news:
             self._links.add(link)
             if self._stopped:
-                link.send(set(self._stopped))
+                link.send("stop", set(self._stopped))
+            if self._paused:
+                link.send("pause")
 
     def _hear(self, link: Link) -> None:
         messages = link.receive()

@@ -186,10 +186,6 @@ class Worker:
         sys.argv[:] = argv
         with suppress(OSError):  # it was removed; relative paths do not work in the scheduler's process either
             os.chdir(cwd)
-        if context.hub_url and context.token:
-            # For what the jobs track: this process publishes it itself, as what it is allowed to.
-            os.environ["PROGRESS_KIT_HUB_URL"] = context.hub_url
-            os.environ["PROGRESS_KIT_TOKEN"] = context.token
         self._bench.context = context
         self._wire.send("ready")
 
@@ -207,6 +203,12 @@ class Worker:
     def _on_stop(self, keys: list[Key]) -> None:
         """Tell the one that runs, and give those back that have not begun."""
         self._bench.stop(self._return(keys))
+
+    def _on_pause(self) -> None:
+        self._bench.pause()
+
+    def _on_resume(self) -> None:
+        self._bench.resume()
 
     def _on_interrupt(self, keys: list[Key]) -> None:
         self._interrupts.update(self._return(keys))
