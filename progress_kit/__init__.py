@@ -15,6 +15,9 @@ Every name is imported when it is first used, so that ``import progress_kit`` co
 TYPE_CHECKING = False  # type checkers take it for theirs; `typing` itself is not loaded for it
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from progress_kit.adapters import Capture, Poll, capture, poll, run
     from progress_kit.complexity import cost
     from progress_kit.display import ProgressWidget as ProgressWidget  # public, though not in __all__
     from progress_kit.errors import (
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         HubRefusedError,
         HubUnreachableError,
         InvalidValueError,
+        LibraryMissingError,
         OperationCancelled,
         OperationEndedError,
         OperationNotFoundError,
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
         current,
         estimate,
         get,
+        history,
         operations,
         track,
         tracked,
@@ -61,6 +66,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_STAGES",
+    "Capture",
     "DependencyCycleError",
     "DuplicateStageError",
     "EngineMissingError",
@@ -70,10 +76,12 @@ __all__ = [
     "HubRefusedError",
     "HubUnreachableError",
     "InvalidValueError",
+    "LibraryMissingError",
     "OperationCancelled",
     "OperationEndedError",
     "OperationNotFoundError",
     "ParallelTaskScheduler",
+    "Poll",
     "ProgressError",
     "ProgressTracker",
     "Snapshot",
@@ -89,11 +97,15 @@ __all__ = [
     "WorkerLostError",
     "__version__",
     "cancel",
+    "capture",
     "cost",
     "current",
     "estimate",
     "get",
+    "history",
     "operations",
+    "poll",
+    "run",
     "track",
     "tracked",
     "wait",
@@ -111,6 +123,7 @@ _HOMES = (
     "progress_kit.tracker",
     "progress_kit.display",
     "progress_kit.scheduler",
+    "progress_kit.adapters",
 )
 
 _MODULES = {"aio": "progress_kit.tracker.aio"}
@@ -131,3 +144,17 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_OPTIONAL, *_MODULES})
+
+
+def load_ipython_extension(shell: "InteractiveShell") -> None:
+    """``%load_ext progress_kit``: ``%%progress``, ``%progress_capture``, and long cells as operations."""
+    from progress_kit.adapters import ipython
+
+    ipython.load(shell)
+
+
+def unload_ipython_extension(shell: "InteractiveShell") -> None:
+    """``%unload_ext progress_kit``."""
+    from progress_kit.adapters import ipython
+
+    ipython.unload(shell)

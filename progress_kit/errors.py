@@ -8,7 +8,8 @@ ProgressError
 │   ├── StageOrderError             a stage entered while another one, or itself, is running
 │   ├── OperationEndedError         a tracker, stage or scheduler used after its end
 │   ├── DependencyCycleError        tasks that wait for each other (also a ValueError)
-│   ├── EngineMissingError          an engine whose library is not installed (also an ImportError)
+│   ├── LibraryMissingError         what needs a library that is not installed (also an ImportError)
+│   │   └── EngineMissingError      an engine of a scheduler does
 │   └── NotPicklableError           a function, argument or result that cannot go to or from a worker (also a TypeError)
 ├── TaskError                       what happened to a task of a scheduler, beside the exceptions of its own function
 │   ├── TaskTimeoutError            it took longer than its `timeout` (also a TimeoutError)
@@ -58,7 +59,11 @@ class DependencyCycleError(UsageError, ValueError):
     """Tasks need each other's results, so that none of them could ever begin."""
 
 
-class EngineMissingError(UsageError, ImportError):
+class LibraryMissingError(UsageError, ImportError):
+    """A library that the call needs is not installed; the message says which."""
+
+
+class EngineMissingError(LibraryMissingError):
     """The library of an engine is not installed; the message says what to install."""
 
 

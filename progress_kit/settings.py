@@ -4,9 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
+W = TypeVar("W", bound=str)
 Widget = Literal["auto", "on", "off"]
+Display = Literal["auto", "off", "lines", "terminal", "notebook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Settings:
     """How long the interpreter's exit may wait for the last states to be sent."""
     connect_timeout_s: float = 5.0
     """How long one attempt to reach the hub may take."""
+    display: Display = "auto"
+    """``PROGRESS_KIT_DISPLAY``: where this process shows its operations; whoever watches elsewhere sees them anyway.
+    ``auto``: in the cell, else in the terminal, else (no terminal, ``CI`` set, ``TERM=dumb``) by a few lines."""
     widget: Widget = "auto"
     """``PROGRESS_KIT_WIDGET``: whether cells show operations by a widget; ``auto``: if the page has no labextension."""
     labextension: bool = False
@@ -76,20 +81,20 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         announce_after_s=_number(env, "announce_after_s", problems),
         exit_flush_s=_number(env, "exit_flush_s", problems),
         connect_timeout_s=_number(env, "connect_timeout_s", problems),
-        widget=_widget(env, problems),
+        display=_word(env, "PROGRESS_KIT_DISPLAY", get_args(Display), problems),
+        widget=_word(env, "PROGRESS_KIT_WIDGET", get_args(Widget), problems),
         labextension=env.get("PROGRESS_KIT_LABEXTENSION", "off").strip().lower() not in _OFF,
         problems=tuple(problems),
     )
 
 
-def _widget(env: Mapping[str, str], problems: list[str]) -> Widget:
-    text = env.get("PROGRESS_KIT_WIDGET", "auto")
-    for value in get_args(Widget):
-        if text.strip().lower() == value:
-            found: Widget = value
-            return found
-    problems.append(f"PROGRESS_KIT_WIDGET={text!r} is not one of {', '.join(get_args(Widget))}; auto is used")
-    return "auto"
+def _word(env: Mapping[str, str], variable: str, words: tuple[W, ...], problems: list[str]) -> W:
+    """Return what the environment says, the first of `words` if that is none of them."""
+    text = env.get(variable, words[0])
+    found = next((word for word in words if text.strip().lower() == word), None)
+    if found is None:
+        problems.append(f"{variable}={text!r} is not one of {', '.join(words)}; {words[0]} is used")
+    return found or words[0]
 
 
 def _history(env: Mapping[str, str], problems: list[str]) -> Literal["full", "anonymous", "off"]:

@@ -6,13 +6,13 @@ from progress_kit.display.bundle import mime_bundle
 from progress_kit.display.html import html
 from progress_kit.display.ipython import origin
 from progress_kit.display.plain import plain
-from progress_kit.display.sinks import Sink, open_sink
+from progress_kit.display.sinks import Sink, draws, open_sink
 from progress_kit.display.view import View
 
 if TYPE_CHECKING:
     from progress_kit.display.widget import ProgressWidget
 
-__all__ = ["ProgressWidget", "Sink", "View", "html", "mime_bundle", "open_sink", "origin", "plain"]
+__all__ = ["ProgressWidget", "Sink", "View", "draws", "html", "mime_bundle", "open_sink", "origin", "plain"]
 
 
 def __getattr__(name: str) -> object:

@@ -5,11 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Final, Protocol
 
-from progress_kit import clock
+from progress_kit import clock, settings
 from progress_kit.display import rate
 from progress_kit.display.ipython import Command, running_cell
+from progress_kit.display.lines import is_watched, lines
 from progress_kit.display.terminal import terminal
 from progress_kit.model import Snapshot, is_terminal
 
@@ -39,15 +41,38 @@ def open_sink(command: Command | None = None) -> Sink | None:
     `command` does what a viewer asks of the operation: it takes the action, a reason and by whom, and returns None if
     that is under way, else why not.
     """
-    cell = running_cell(command)
-    if cell is not None:
-        return ThrottledSink(cell)
-    # Workers share their parent's terminal, and only one process can rewrite a line.
+    where = _where()
+    screen = None if where == "off" else _live(where, command)
+    if screen is None and where in {"auto", "lines"} and not _is_worker():
+        screen = lines()
+    return None if screen is None else ThrottledSink(screen)
+
+
+def draws() -> bool:
+    """Whether an operation that began now would be drawn here, so that nobody else need, or nobody is to draw it."""
+    where = _where()
+    return where in {"off", "lines"} or _live(where, None) is not None
+
+
+def _live(where: settings.Display, command: Command | None) -> Screen | None:
+    """Return what can be drawn on anew: the cell, or the terminal."""
+    cell = running_cell(command) if where in {"auto", "notebook"} else None
+    if cell is not None or where in {"notebook", "lines"} or _is_worker():
+        return cell
+    if where == "terminal":
+        return terminal(forced=True)
+    return terminal() if is_watched() else None
+
+
+def _is_worker() -> bool:
+    """Whether this is a process of a pool: it shares its parent's terminal, and only one can rewrite a line."""
     multiprocessing = sys.modules.get("multiprocessing.process")
-    if multiprocessing is not None and multiprocessing.parent_process() is not None:
-        return None
-    line = terminal()
-    return None if line is None else ThrottledSink(line)
+    return multiprocessing is not None and multiprocessing.parent_process() is not None
+
+
+@cache
+def _where() -> settings.Display:
+    return settings.read().display
 
 
 class ThrottledSink:

@@ -1,13 +1,16 @@
 """One line at the foot of a terminal that is rewritten in place, for all operations of the process together."""
 
+import math
 import os
 import sys
 import threading
 import unicodedata
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Final, TextIO
 
+from progress_kit import clock
+from progress_kit.display.streams import Streams, Write
 from progress_kit.display.view import View
 from progress_kit.model import Snapshot, is_terminal
 
@@ -15,10 +18,19 @@ _BAR: Final = 20
 _LEAST_TITLE: Final = 12
 _LEAST_COLUMNS: Final = 20
 _USUAL_COLUMNS: Final = 80
+_WAIT_S: Final = 1.0
+_CALM_S: Final = 0.05
+"""The line comes back no more often, however much the program writes."""
+_UNFINISHED_S: Final = 1.0
+"""So long a line that the program has begun, and not ended, is left alone."""
 
 
 class Terminal:
-    """Shows running operations in one rewritten line; an operation that ends leaves a line of its own above it."""
+    """Shows running operations in one rewritten line; an operation that ends leaves a line of its own above it.
+
+    What the program itself prints while the line is there, or its `logging` writes, or the interpreter when it fails,
+    comes whole above it.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -27,36 +39,129 @@ class Terminal:
         self._lock = threading.RLock()
         self._running: dict[str, View] = {}
         self._drawn = 0
+        self._drawn_at = -math.inf
+        self._streams = Streams(stream, self._aside)
+        self._ours = False
+        """Whether what is written now is not the program's."""
+        self._open_at: float | None = None
+        """When the program last wrote to the line that the cursor is in; None if that is empty, or ours."""
+        self._rewritten = False
+        """Whether it rewrites that line itself, as other libraries' bars do."""
+        self._timer: threading.Timer | None = None
 
     def show(self, snapshot: Snapshot, hub_id: str | None) -> None:  # noqa: ARG002 - a terminal links to no hub
         """Draw the line anew with `snapshot` in it."""
         view = View.of(snapshot)
-        columns = self._columns()
-        with self._lock:
+        with self._lock, self._drawing():
             if is_terminal(snapshot.state):
                 self._running.pop(snapshot.id, None)
-                self._write(final_line(view, columns), end="\n")
+                self._begin_line()
+                self._write(final_line(view, self._columns()), end="\n")
             else:
                 self._running[snapshot.id] = view
             if self._running:
-                self._write(line(list(self._running.values()), columns))
+                self._streams.watch()
+                if self._free_in_s() <= 0:
+                    self._draw()
+            else:
+                self._streams.give_back()
             self.stream.flush()
 
     @contextmanager
     def wiped(self) -> Iterator[None]:
         """Keep the line away while a block writes."""
         with self._lock:
-            drawn = self._drawn > 0
-            if drawn:
-                self._write("")
-                self.stream.write("\r")
-                self.stream.flush()
+            with self._drawing():
+                self._wipe()
+                try:
+                    yield
+                finally:
+                    if self._running and self._free_in_s() <= 0:
+                        self._draw()
+            self._come_back()
+
+    def _aside(self, write: Write, text: str) -> int:
+        """Write what the program writes, and keep our line out of its way."""
+        if os.getpid() != self.pid:  # a forked child, to which the line does not belong
+            self._streams.give_back()
+            return write(text)
+        # Whoever waits here may hold what the one who draws waits for: rather a spoilt line than a program that hangs.
+        if not self._lock.acquire(timeout=_WAIT_S):
+            return write(text)
+        try:
+            if self._ours or not self._running:
+                return write(text)
+            with suppress(OSError, ValueError), self._drawing():
+                self._wipe()
             try:
-                yield
+                return write(text)
             finally:
-                if drawn and self._running:
-                    self._write(line(list(self._running.values()), self._columns()))
-                    self.stream.flush()
+                self._note(text)
+                with suppress(OSError, ValueError):
+                    self._come_back()
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        outer, self._ours = self._ours, True
+        try:
+            yield
+        finally:
+            self._ours = outer
+
+    def _note(self, text: str) -> None:
+        head, newline, last = text.rpartition("\n")
+        if last:
+            self._open_at = clock.monotonic()
+            self._rewritten = "\r" in last or (self._rewritten and not newline)
+        elif newline or head:
+            self._open_at, self._rewritten = None, False
+
+    def _free_in_s(self) -> float:
+        """Return how long the line is still left to the program, which has not ended it yet."""
+        return 0.0 if self._open_at is None else self._open_at + _UNFINISHED_S - clock.monotonic()
+
+    def _come_back(self) -> None:
+        """Draw the line again, but not after each of many lines that the program writes."""
+        if self._drawn or not self._running:
+            return
+        wait_s = max(self._free_in_s(), self._drawn_at + _CALM_S - clock.monotonic())
+        if wait_s <= 0:
+            with self._drawing():
+                self._draw()
+        elif self._timer is None:
+            timer = threading.Timer(wait_s, self._come_back_late)
+            timer.daemon = True
+            with suppress(RuntimeError):  # no more threads, or the interpreter exits
+                timer.start()
+                self._timer = timer
+
+    def _come_back_late(self) -> None:
+        with self._lock, suppress(OSError, ValueError):
+            self._timer = None
+            self._come_back()
+
+    def _wipe(self) -> None:
+        if self._drawn:
+            self._write("")
+            self.stream.write("\r")
+            self.stream.flush()
+
+    def _begin_line(self) -> None:
+        """Go to where a line of ours can begin."""
+        self._streams.flush()
+        if self._open_at is not None and self._rewritten:
+            self._drawn = self._columns() - 1  # so much of it may be there
+        elif self._open_at is not None:
+            self.stream.write("\n")
+        self._open_at, self._rewritten = None, False
+
+    def _draw(self) -> None:
+        self._begin_line()
+        self._write(line(list(self._running.values()), self._columns()))
+        self.stream.flush()
+        self._drawn_at = clock.monotonic()
 
     def _write(self, text: str, end: str = "") -> None:
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
@@ -82,12 +187,12 @@ def wiped() -> AbstractContextManager[None]:
     return nullcontext() if _terminal is None or _terminal.pid != os.getpid() else _terminal.wiped()
 
 
-def terminal() -> Terminal | None:
-    """Return the one terminal of this process; None if standard error is none."""
+def terminal(*, forced: bool = False) -> Terminal | None:
+    """Return the one terminal of this process; None if standard error is none, unless it is `forced` to be one."""
     global _terminal  # noqa: PLW0603 - all operations of a process share the one line
     stream = sys.stderr
     try:
-        if stream is None or not stream.isatty():  # None under pythonw
+        if stream is None or not (forced or stream.isatty()):  # None under pythonw
             return None
     except ValueError:  # closed
         return None

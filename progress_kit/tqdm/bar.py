@@ -4,7 +4,6 @@ The object counts in `n`; everything that the operation's sampler wants to know 
 costs one addition.
 """
 
-import math
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType
@@ -12,7 +11,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from progress_kit.errors import OperationCancelled
 from progress_kit.model import NAME_LENGTH, Amount, Notify, OperationState, shorten
-from progress_kit.tracker import context
+from progress_kit.tracker import context, values
 from progress_kit.tracker.counting import Loop, run
 from progress_kit.tracker.early_exit import CallSite
 from progress_kit.tracker.homes import Home, OwnOperation
@@ -24,7 +23,6 @@ T = TypeVar("T")
 
 _STAGES: Final = {"main": 1.0}
 _DEFAULT: Final = Notify()
-_PLAIN: Final = frozenset({int, float})
 
 
 class Closable(Protocol):
@@ -57,7 +55,7 @@ class Bar:
         self._home.open(None)
         self.metrics: Metrics = self.operation.metrics
         with self.operation.lock:
-            self._home.count.unit = unit
+            self._home.count.unit = unit and shorten(unit, NAME_LENGTH)
             self._home.count.expect(None)
             self._home.count.begin_loop(self, None)
 
@@ -118,7 +116,7 @@ class Bar:
 
     def done(self) -> Amount:
         """How much is done, as a number that can be sent."""
-        return plain(self.count()) or 0
+        return values.plain(self.count()) or 0
 
     @property
     def waits(self) -> bool:
@@ -154,7 +152,7 @@ class Bar:
     def set_total(self, total: object) -> None:
         """Take a new total; what is no number of things is an unknown one."""
         with self.operation.lock:
-            self._home.count.expect(plain(total))
+            self._home.count.expect(values.plain(total))
 
     def tell(self, topic: str, text: str) -> None:
         """Show `text` instead of the one that was told under `topic` before."""
@@ -253,15 +251,3 @@ class _Pass:
     def _end(self, error: BaseException | None) -> None:
         self._bar.close(error)
         self._owner.close()
-
-
-def plain(value: object) -> Amount | None:
-    """Return `value` as a number that can be sent; None if it is none, or not one of things."""
-    if type(value) not in _PLAIN:
-        try:
-            number = float(value)  # type: ignore[arg-type] # that is the question
-        except (TypeError, ValueError, OverflowError):
-            return None
-        value = int(number) if number.is_integer() else number
-    assert isinstance(value, int | float)
-    return value if value >= 0 and math.isfinite(value) else None

@@ -295,7 +295,7 @@ def trange(*args: Any, **kwargs: Any) -> "tqdm":
 
 def _is_drawn() -> bool:
     """Whether an operation that begins now is drawn here; where there is nothing to write to, it need not be."""
-    return sys.stderr is None or display.open_sink() is not None
+    return sys.stderr is None or display.draws()
 
 
 def _file(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

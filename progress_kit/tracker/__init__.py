@@ -1,6 +1,6 @@
 """What user code touches: trackers, stages, tracked loops, and asking for operations."""
 
-from progress_kit.tracker.api import cancel, estimate, get, operations, wait, watch
+from progress_kit.tracker.api import cancel, estimate, get, history, operations, wait, watch
 from progress_kit.tracker.decorator import tracked
 from progress_kit.tracker.innermost import current
 from progress_kit.tracker.iterables import Track, track
@@ -15,6 +15,7 @@ __all__ = [
     "current",
     "estimate",
     "get",
+    "history",
     "operations",
     "track",
     "tracked",

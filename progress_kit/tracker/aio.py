@@ -9,7 +9,7 @@ They ask in a worker thread, so that the event loop goes on; one that is cancell
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -17,6 +17,9 @@ import anyio.to_thread
 from progress_kit.model import Estimate, Snapshot
 from progress_kit.tracker import api
 from progress_kit.tracker.values import Real
+
+if TYPE_CHECKING:
+    from progress_kit.client import History
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +43,11 @@ async def cancel(id: str, reason: str | None = None) -> None:  # noqa: A002 - th
 async def estimate(kind: str, cost: Real | Iterable[Real] | None = None) -> Estimate | None:
     """As `progress_kit.estimate`."""
     return await _ask(api.estimate, kind, cost)
+
+
+async def history(kind: str | None = None, *, limit: int = 100) -> "History":
+    """As `progress_kit.history`."""
+    return await _ask(api.history, kind, limit=limit)
 
 
 async def wait(id: str, timeout: float | None = None) -> Snapshot:  # noqa: A002, ASYNC109 - as `progress_kit.wait`

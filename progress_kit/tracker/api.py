@@ -12,7 +12,7 @@ from progress_kit.tracker import announce, values
 from progress_kit.tracker.values import Real
 
 if TYPE_CHECKING:
-    from progress_kit.client import Watch
+    from progress_kit.client import History, Watch
 
 _LOOK_S: Final = 0.05
 """How often `wait` looks at an operation of its own process."""
@@ -118,19 +118,28 @@ def estimate(kind: str, cost: Real | Iterable[Real] | None = None) -> Estimate |
 
     `cost` says how much there is to do, as the sum of what the items cost (by the same measure as `cost=` of `track`)
     or as the costs of all items; where earlier runs had no costs, each item counts as 1, so that it is their number.
-    Without it the run is taken to be like the earlier ones. None where there is no history of the kind, or no hub that
-    could be asked. Raises `InvalidValueError` for arguments that cannot be meant, and `HubRefusedError` if the hub says
-    no.
+    Without it the run is taken to be like the earlier ones. None where there is no history of the kind. Where there is
+    no hub that could be asked, it is that of this machine's processes whose runs no hub has taken in.
+    Raises `InvalidValueError` for arguments that cannot be meant, and `HubRefusedError` if the hub says no.
     """
     from progress_kit import client
 
     kind = values.name(kind, "kind")
     costs = None if cost is None else _costs(cost)
-    try:
-        prior = client.prior(kind)
-    except (HubNotFoundError, HubUnreachableError):
-        return None
+    prior = client.prior(kind)
     return None if prior is None else client.forecast(prior, costs)
+
+
+def history(kind: str | None = None, *, limit: int = 100) -> "History":
+    """Return the last runs that have ended, the newest first: of one kind, or of all; at most `limit`.
+
+    Where there is no hub that could be asked, they are those of this machine's processes that no hub has taken in.
+    Raises `InvalidValueError` for arguments that cannot be meant, and `HubRefusedError` if the hub says no.
+    """
+    from progress_kit import client
+
+    most = int(values.amount(limit, "limit"))
+    return client.runs(None if kind is None else values.name(kind, "kind"), most)
 
 
 def _costs(cost: Real | Iterable[Real]) -> float | list[float]:

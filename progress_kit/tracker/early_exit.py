@@ -21,6 +21,7 @@ def _numbers(*names: str) -> frozenset[int]:
 
 _BEGIN: Final = _numbers("GET_ITER")
 _BEGIN_ASYNC: Final = _numbers("GET_AITER")
+_CACHE: Final = _numbers("CACHE")
 # What follows GET_ITER in a loop, and from 3.12 on in a comprehension; anything else keeps the iterator elsewhere.
 _NEXT: Final = _numbers("FOR_ITER", "LOAD_FAST_AND_CLEAR", "EXTENDED_ARG")
 # Without an exception the iterator is dropped by one of these (POP_ITER is 3.14's), or while a generator is closed
@@ -39,6 +40,14 @@ class CallSite(NamedTuple):
     def of(cls, frame: FrameType) -> "CallSite":
         """Return where `frame` stands."""
         return cls(frame.f_code, frame.f_lasti, id(frame))
+
+    @classmethod
+    def after_call(cls, frame: FrameType) -> "CallSite":
+        """Return where `frame` takes the iterator of what it is calling, if that is a loop's iterable."""
+        code, at = frame.f_code.co_code, frame.f_lasti + 2
+        while at < len(code) - 2 and code[at] in _CACHE:
+            at += 2
+        return cls(frame.f_code, at, id(frame))
 
     def begins_loop(self) -> bool:
         """Whether a ``for`` statement or an inlined comprehension takes its iterator here."""

@@ -1,6 +1,7 @@
 """A pause: whatever comes to it waits there until it is lifted."""
 
 import threading
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Final
 
@@ -15,12 +16,13 @@ _ASYNC: Final = 0x80 | 0x100 | 0x200  # CO_COROUTINE, CO_ITERABLE_COROUTINE, CO_
 class Hold:
     """One pause of an operation and its parts; `since` is when the first of them came to it, None before."""
 
-    __slots__ = ("_lifted", "_until", "since")
+    __slots__ = ("_lifted", "_then", "_until", "since")
 
     def __init__(self) -> None:
         self.since: float | None = None
         self._until: float | None = None
         self._lifted = threading.Event()
+        self._then: list[Callable[[], None]] = []
 
     @property
     def lifted(self) -> bool:
@@ -41,6 +43,12 @@ class Hold:
         if not self.lifted:
             self._until = clock.monotonic()
             self._lifted.set()
+            for callback in self._then:
+                callback()
+
+    def then(self, callback: Callable[[], None]) -> None:
+        """Call `callback`, which must not wait, when it is lifted."""
+        self._then.append(callback)
 
     def stood_s(self, began: float, now: float) -> float:
         """Return how long something that began at `began` has stood here until `now`."""

@@ -37,6 +37,7 @@ class Track(Generic[T]):
         "__weakref__",
         "_code",
         "_cost",
+        "_free",
         "_given",
         "_held",
         "_home",
@@ -74,6 +75,8 @@ class Track(Generic[T]):
         self._given = stage
         self._home: Home | None = None
         self._held = False
+        self._free = [None]
+        """Empty while a thread opens a run."""
 
     # ---------------------------------------------------------------- looping
 
@@ -95,9 +98,7 @@ class Track(Generic[T]):
     def _begin(self, loop: "Loop[T] | AsyncLoop[T]", site: CallSite) -> Pass:
         place, home = self, self._home
         if home is None or not self._held:
-            # A second loop inside the first one is a run of its own.
-            place = copy(self) if self.alive else self
-            home = place._open(site)  # noqa: SLF001 - our own class
+            place, home = self._run(site)
         length = self._total if self._total is not None else _length(self._iterable)
         # Asked after the beginning: it is part of what the operation does.
         asked = None if self._cost is None else costs.ask(cast("Iterable[T]", self._iterable), self._cost)
@@ -105,6 +106,19 @@ class Track(Generic[T]):
             home.count.unit = home.count.unit or self._unit
             home.count.begin_loop(loop, length, asked)
         return Pass(place, home, loop, held=self._held)
+
+    def _run(self, site: CallSite) -> "tuple[Track[T], Home]":
+        """Open a run that begins: here, or in a copy where another one goes on, such as a loop around this one."""
+        try:
+            self._free.pop()  # one step, so that of two threads only one has it
+        except IndexError:
+            place = copy(self)
+            return place, place._open(site)  # noqa: SLF001 - our own class
+        try:
+            place = copy(self) if self.alive else self
+            return place, place._open(site)  # noqa: SLF001 - as above
+        finally:
+            self._free.append(None)
 
     def _open(self, site: CallSite | None) -> Home:
         home = self._home = self._make_home()

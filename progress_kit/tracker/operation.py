@@ -7,9 +7,9 @@ anywhere.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from progress_kit import clock, model
 from progress_kit.errors import OperationEndedError, StageOrderError, UnknownStageError
@@ -32,6 +32,7 @@ from progress_kit.tracker.steering import ENDS, Steered
 if TYPE_CHECKING:
     from progress_kit.eta import Estimator, Pool
     from progress_kit.protocol.messages import Span, StageRecord
+    from progress_kit.tracker.mirror import Mirror
 
 _ANEW_S: Final = 1.0
 _ANEW: Final = 0.02
@@ -42,7 +43,8 @@ class Operation(Steered):
     """What the publisher samples. Made by `ProgressTracker` and `track`; begins once and ends once.
 
     `pending_outcome`, if set, is asked at each sample until it knows how the operation ended.
-    `silent` says that its own program does not draw it; whoever watches elsewhere does.
+    `silent` says that its own program does not draw it; whoever watches elsewhere does. `mirrors` are looked at before
+    each sample.
     """
 
     __slots__ = (
@@ -64,6 +66,7 @@ class Operation(Steered):
         "_weights_given",
         "ended_early",
         "metrics",
+        "mirrors",
         "name",
         "notify",
         "origin",
@@ -90,6 +93,7 @@ class Operation(Steered):
         self.origin = Origin()
         self.ended_early = False
         self.silent = False
+        self.mirrors: dict[Mirror[Any], None] = {}
         self.pending_outcome: Callable[[float], Outcome | None] | None = None
         self._code = code
         self._kind = kind
@@ -140,6 +144,12 @@ class Operation(Steered):
         self.state = "running"
         announce.begin(self)
 
+    def backdate(self, ago_s: float) -> None:
+        """Tell that it began so many seconds ago: what it stands for did."""
+        with self.lock:
+            self.began -= ago_s
+            self._wall = None if self._wall is None else self._wall - ago_s
+
     def finish(self, outcome: Outcome, *, here: bool = True) -> None:
         """End as `outcome` says; an end is final, so a second one changes nothing.
 
@@ -148,6 +158,7 @@ class Operation(Steered):
         """
         if not self.is_here:
             return
+        self._look()
         with self.lock:
             if self.state != "running":
                 return
@@ -235,6 +246,7 @@ class Operation(Steered):
         """Return the state now; the same object while nothing has changed."""
         if self.pending_outcome is not None:
             self.settle()
+        self._look()
         with self.lock:
             if self._final is not None:
                 return self._final
@@ -250,12 +262,19 @@ class Operation(Steered):
                     self._final = snapshot
             return self._last
 
+    def _look(self) -> None:
+        for mirror in tuple(self.mirrors):
+            mirror.look()
+
     def learn(self, prior: Prior) -> None:
         """Let the estimate rest on what earlier runs of the kind took."""
         with self.lock:
             self._prior, self._key = prior, None
             if self._estimator is not None:
                 self._estimator.prior = prior
+
+    def hear(self, tasks: Sequence[model.Task]) -> None:
+        """Take in what workers in other processes tell of their tasks; where there are none, nobody does."""
 
     def stage_records(self) -> "tuple[StageRecord, ...]":
         """Return what the stages tell later runs, once, after the last sample."""

@@ -45,7 +45,7 @@ class Count:
 
     def __init__(self, name: str, unit: str = "") -> None:
         self.name = name
-        self.unit = unit
+        self.unit = unit and shorten(unit, model.NAME_LENGTH)
         self.total_given = False
         self._done: Amount = 0
         self._total: Amount | None = None

@@ -40,8 +40,7 @@ def _inexact(value: object, what: str) -> float:
 
 
 def plain(value: object) -> Amount | None:
-    """Return what other people's code counts in as a number that can be sent; None if it is none, or not one of things.
-    """
+    """Return what others count in as a number that can be sent; None if it is none, or not one of things."""
     if type(value) not in _PLAIN:
         try:
             number = float(value)  # type: ignore[arg-type] # that is the question
@@ -160,7 +159,8 @@ class Metrics(dict[str, Amount | None]):
 
     def __setitem__(self, key: str, value: Real | None) -> None:
         checked = None if value is None else number(value, f"metric {key!r}")
-        super().__setitem__(str(key), checked if checked is None or math.isfinite(checked) else None)
+        finite = checked if checked is None or math.isfinite(checked) else None
+        super().__setitem__(shorten(str(key), NAME_LENGTH), finite)
 
     def update(self, *args: Mapping[str, Real | None], **kwargs: Real | None) -> None:  # type: ignore[override] # fewer forms
         """Set several at once."""

@@ -178,13 +178,6 @@ def test_a_forked_child_shows_nothing_of_its_parent(survey: Snapshot, monkeypatc
     assert screen.shown == []
 
 
-def test_without_kernel_and_terminal_there_is_nothing_to_show_on() -> None:
-    """A cron job's log gets no progress lines."""
-    program = "from progress_kit.display import open_sink; print(open_sink())"
-    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=30)
-    assert (run.stdout, run.stderr) == ("None\n", "")
-
-
 def test_opening_a_sink_costs_a_short_loop_nothing() -> None:
     """It takes microseconds: the median of a thousand is far below a tenth of a millisecond."""
     program = (

@@ -1,3 +1,4 @@
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -144,12 +145,20 @@ def test_a_loop_inside_a_loop_over_the_same_object_gets_all_items(publisher: Rec
     assert [ended.stages[0].counters[0].name for ended in publisher.ended] == ["Pairs"]
 
 
-def test_two_threads_may_loop_over_the_same_object(publisher: RecordingPublisher) -> None:
-    """Each of them has an operation of its own, and is inside of that one."""
-    numbers = pk.track(range(5))
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns a thousand times as often as usual."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(5e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_two_threads_may_loop_over_the_same_object(publisher: RecordingPublisher, restless: None) -> None:
+    """Each of them has an operation of its own, and is inside of that one, also if they begin at the same moment."""
     barrier = threading.Barrier(2)
 
-    def loop(_: int) -> set[str | None]:
+    def loop(numbers: Iterable[int]) -> set[str | None]:
         seen = set()
         for _ in numbers:
             barrier.wait(10)
@@ -158,9 +167,10 @@ def test_two_threads_may_loop_over_the_same_object(publisher: RecordingPublisher
         return seen
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(loop, range(2))
-    assert (len(first), len(second), len(first | second)) == (1, 1, 2)
-    assert [ended.stages[0].done for ended in publisher.ended] == [5, 5]
+        for _ in range(50):
+            first, second = pool.map(loop, [pk.track(range(3))] * 2)
+            assert (len(first), len(second), len(first | second)) == (1, 1, 2)
+    assert [ended.stages[0].done for ended in publisher.ended] == [3] * 100
 
 
 def test_a_block_around_the_loop_is_the_run(publisher: RecordingPublisher, clock: FakeClock) -> None:
