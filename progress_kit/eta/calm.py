@@ -6,8 +6,10 @@ from typing import Final
 _STILL: Final = 0.1
 """The shown end stays in the inner part of the interval, which is narrower by this share on each side."""
 _HALF: Final = 0.02
+_HALF_SHARED: Final = 0.03
 """Half of what lies between the shown end and the estimated one is made good while this share passes of what is
-left, or, early on, of the geometric mean of that and the time so far."""
+left, or, early on, of the geometric mean of that and the time so far. Where workers share a stage its tasks end in
+jumps, and it takes longer."""
 _HELD: Final = 0.03
 """A reason is shown when it has held for so much of the time so far."""
 
@@ -23,7 +25,7 @@ class Calm:
         """Start anew: nothing is shown."""
         self._end_s = None
 
-    def show(self, now_s: float, low_s: float, middle_s: float, high_s: float) -> float:
+    def show(self, now_s: float, low_s: float, middle_s: float, high_s: float, *, shared: bool = False) -> float:
         """Return the seconds to be shown as left, within the interval."""
         passed_s = max(0.0, now_s - self._at_s)
         self._at_s = now_s
@@ -32,7 +34,8 @@ class Calm:
             self._end_s = end_s
             return middle_s
         apart_s = end_s - self._end_s
-        pace = 1.0 - 0.5 ** (passed_s / max(_HALF * sqrt(middle_s * min(middle_s, now_s)), 1e-300))
+        half = _HALF_SHARED if shared else _HALF
+        pace = 1.0 - 0.5 ** (passed_s / max(half * sqrt(middle_s * min(middle_s, now_s)), 1e-300))
         shown_s = self._end_s + apart_s * pace
         inner_low = now_s + low_s + _STILL * (middle_s - low_s)
         inner_high = now_s + high_s - _STILL * (high_s - middle_s)

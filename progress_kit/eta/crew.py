@@ -3,6 +3,7 @@
 from math import exp
 from typing import Final, NamedTuple
 
+from progress_kit.eta.bounds import MOST, number
 from progress_kit.eta.pool import LAST, Pool, credit, tail
 from progress_kit.eta.tasks import Durations, residual, unknown
 from progress_kit.eta.work import EXPONENTS
@@ -68,16 +69,24 @@ class Crew:
         if pool is None or not pool.running:
             return done
         spent_s = (spent_s or _TINY) * max(pool.workers, 1)
-        by_cost = len(done) > 1 and done[1 + _LINEAR] > 0
-        pace_s = spent_s / (done[1 + _LINEAR] if by_cost else max(done[0], 0.5))
-        more = list(done)
-        for task in pool.running:
-            cost = task.cost if by_cost and len(task.cost) == len(done) - 1 else ()
-            part = credit(task.elapsed_s + later_s, cost[_LINEAR] * pace_s if cost else pace_s)
-            more[0] += part
-            for i, each in enumerate(cost, 1):
-                more[i] += part * each
-        return tuple(more)
+        running, width = pool.running, len(done) - 1
+        if not width or done[1 + _LINEAR] <= 0 or {len(task.cost) for task in running} != {width}:
+            pace_s = spent_s / max(done[0], 0.5)
+            return done[0] + sum([credit(task.elapsed_s + later_s, pace_s) for task in running]), *done[1:]
+        pace_s = spent_s / done[1 + _LINEAR]
+        items, one, two, three, four, five = done
+        for task in running:
+            cost = task.cost
+            part = credit(task.elapsed_s + later_s, cost[_LINEAR] * pace_s)
+            items += part
+            # Exponent by exponent, without a loop: it runs for each task with each update.
+            one += part * cost[0]
+            two += part * cost[1]
+            three += part * cost[2]
+            four += part * cost[3]
+            five += part * cost[4]
+        found = items, one, two, three, four, five
+        return found if 0 <= sum(found) <= MOST and min(found) >= 0 else done
 
     def finish(self, even_s: float, at: int | None, counts: Counts, later_s: float) -> Finish:
         """Return when the last worker will be done.
@@ -94,7 +103,7 @@ class Crew:
         left, unsure, running = [], 0.0, 0.0
         for task in pool.running:
             known = at is not None and len(task.cost) > at
-            size = task.cost[at] if at is not None and known else 1.0
+            size = number(task.cost[at]) if at is not None and known else 1.0
             spread = self.durations.spread(EXPONENTS[at] if at is not None and known else 0.0)
             mean_s = size * pace_s
             median_s = mean_s * exp(-_SKEWED * spread * spread)
@@ -104,7 +113,7 @@ class Crew:
                 unsure = min(1.0, spread * mean_s / left[-1])
         waits_s = max(0.0, whole - counts.ended[which] - running) * pace_s
         if at is not None and pool.waiting:
-            waiting = [cost[at] * pace_s for cost in pool.waiting[-LAST:] if len(cost) > at]
+            waiting = [number(cost[at]) * pace_s for cost in pool.waiting[-LAST:] if len(cost) > at]
         else:
             waiting = unknown(min(LAST, round(waits_s / pace_s)), pace_s, self.durations.spread(0.0)) if pace_s else []
         last_s, shared_s = tail(left, waiting, pool.workers, max(0.0, waits_s - sum(waiting)))

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from math import exp, isfinite
 from typing import Final
 
+from progress_kit.eta import plain
+from progress_kit.eta.bounds import MOST, number
 from progress_kit.eta.calm import Calm, Reason
+from progress_kit.eta.interval import interval, spread
 from progress_kit.eta.learning import course_of
 from progress_kit.eta.plan import History, Part, Whole, whole
 from progress_kit.eta.pool import Pool
@@ -14,12 +17,6 @@ from progress_kit.eta.why import why
 from progress_kit.eta.work import Work
 from progress_kit.model import Basis, Estimate, Prior, Stage, is_terminal
 
-_LOW: Final = 1.5
-_HIGH: Final = 1.7
-"""The 10th and the 90th percentile lie so many times the uncertainty from the middle, in logarithms; calibrated on
-recorded work of many kinds."""
-_WIDEST: Final = 4.6
-"""A factor of a hundred: beyond that an interval says nothing more."""
 _PASSES: Final = 0.2
 """Where it is known how long the work should take, what slows it down is taken to pass, more so the less sure it is."""
 _BY_COST: Final = 0.2
@@ -58,6 +55,16 @@ class Estimator:
         self._reason = Reason()
         self._slowdown = Slowdown()
 
+    @property
+    def prior(self) -> Prior | None:
+        """What earlier runs say; it may be set at any time."""
+        return self._prior
+
+    @prior.setter
+    def prior(self, prior: Prior | None) -> None:
+        self._prior = prior
+        self._history = History(plain.prior(prior))
+
     # ---------------------------------------------------------------- what is seen
 
     def update(
@@ -80,7 +87,8 @@ class Estimator:
         how far durations are apart; so tell the real begin of tasks, not that of a batch. With a pool, `Work.done` is
         the sum over the tasks that have ended, in whatever order, and `Work.step` means nothing.
         """
-        passed_s = elapsed_s - self._now_s if isfinite(elapsed_s) and elapsed_s > self._now_s else 0.0
+        stages = list(map(plain.stage, stages))
+        passed_s = self._since(elapsed_s)
         self._now_s += passed_s
         if any(stage.state == "paused" for stage in stages):
             passed_s = 0.0
@@ -97,7 +105,7 @@ class Estimator:
             elif stage.done > before or (is_terminal(stage.state) and stage.name == self._last_moved):
                 moved.append(stage)
             elif stage.name in pools and stage.name in self._forecasts:
-                self._forecasts[stage.name].crew.look_at(pools[stage.name], self._now_s, moved=False)
+                self._forecasts[stage.name].crew.look_at(plain.pool(pools[stage.name]), self._now_s, moved=False)
         if moved:
             each_s = self._loose_s / len(moved)
             self._loose_s = 0.0
@@ -105,12 +113,13 @@ class Estimator:
                 self._counts[stage.name] = float(stage.done)
                 self._spent_s[stage.name] = self._spent_s.get(stage.name, 0.0) + each_s
                 if is_terminal(stage.state):
+                    self._last_moved = None  # the time from here on is that of others
                     continue
                 self._forecast(stage, each_s)
                 self._last_moved = stage.name
 
     def _forecast(self, stage: Stage, passed_s: float) -> None:
-        work = self._costs.get(stage.name)
+        work, pool = self._work(stage.name), self._pools.get(stage.name)
         width = 1 if work is None else 1 + len(work.done)
         forecast = self._forecasts.get(stage.name)
         if forecast is None or len(forecast.course.here) != width:
@@ -118,16 +127,21 @@ class Estimator:
             passed_s = self._spent_s[stage.name] - self._since_s.get(stage.name, 0.0)
         forecast.unit = stage.unit
         forecast.wait(passed_s)
-        forecast.crew.look_at(self._pools.get(stage.name), self._now_s, moved=True)
+        forecast.crew.look_at(None if pool is None else plain.pool(pool), self._now_s, moved=True)
         forecast.see(float(stage.done), stage.total, work)
+
+    def _since(self, elapsed_s: float) -> float:
+        return elapsed_s - self._now_s if self._now_s < elapsed_s <= MOST else 0.0
+
+    def _work(self, stage: str) -> Work | None:
+        work = self._costs.get(stage)
+        return None if work is None else plain.work(work)
 
     # ---------------------------------------------------------------- what follows
 
     def estimate(self, elapsed_s: float | None = None) -> Estimate | None:
         """Return what is left at `elapsed_s` (by default the last update's time); None where there is no basis."""
-        later_s = 0.0
-        if elapsed_s is not None and isfinite(elapsed_s) and elapsed_s > self._now_s:
-            later_s = elapsed_s - self._now_s
+        later_s = 0.0 if elapsed_s is None else self._since(elapsed_s)
         if not self._stages or any(stage.state == "paused" for stage in self._stages):
             return None
         found = self._whole(later_s)
@@ -136,10 +150,12 @@ class Estimator:
             return None
         unsure, now_s = found.unsure, self._now_s + later_s
         left_s = found.left_s * exp(-_PASSES * unsure * max(found.by_cost, found.by_history))
-        low_s = left_s * exp(-min(_LOW * unsure, _WIDEST))
-        high_s = left_s * exp(min(_HIGH * unsure, _WIDEST))
-        slowdown = self._slowdown.see(now_s, low_s, left_s, found.usual_s, self.prior)
-        shown_s = self._calm.show(now_s, low_s, left_s, high_s)
+        apart = spread(found, now_s)
+        low_s, high_s = interval(left_s, apart)
+        slowdown = None
+        if found.usual is not None:
+            slowdown = self._slowdown.see(now_s, left_s, left_s * min(apart, 1.0), found.usual)
+        shown_s = self._calm.show(now_s, low_s, left_s, high_s, shared=self._shared())
         return Estimate(
             p10_s=min(low_s, shown_s),
             p50_s=shown_s,
@@ -156,7 +172,8 @@ class Estimator:
             found[stage.name] = None
             forecast = self._forecasts.get(stage.name)
             if is_terminal(stage.state):
-                found[stage.name] = stage.done / stage.elapsed_s if stage.done > 0 and stage.elapsed_s else None
+                elapsed_s = number(stage.elapsed_s or 0.0)
+                found[stage.name] = stage.done / elapsed_s if stage.done > 0 and elapsed_s else None
             elif stage.state == "running" and forecast is not None:
                 found[stage.name] = forecast.rate(self._loose_s if stage.name == self._current() else 0.0)
         return found
@@ -171,7 +188,7 @@ class Estimator:
 
     def _whole(self, later_s: float) -> Whole | None:
         current = self._current()
-        history = History(self.prior)
+        history = self._history
         parts = []
         for stage in self._stages:
             spent_s = self._spent_s.get(stage.name, 0.0)
@@ -180,7 +197,7 @@ class Estimator:
             here_s = self._loose_s + later_s if stage.name == current else 0.0
             if forecast is not None and not is_terminal(stage.state):
                 outlook, share = forecast.outlook(here_s, later_s, history.course(stage.name)), forecast.share
-            parts.append(Part(stage, spent_s + here_s, share, outlook, self._costs.get(stage.name)))
+            parts.append(Part(stage, spent_s + here_s, share, outlook, self._work(stage.name)))
         return whole(parts, history, weights_given=self._weights_given)
 
     def _current(self) -> str | None:
@@ -192,13 +209,16 @@ class Estimator:
         running = [stage for stage in waiting if stage.state == "running"]
         return (running or waiting)[0].name if waiting else None
 
+    def _shared(self) -> bool:
+        return any(pool.workers > 1 for pool in self._pools.values())
+
     def _basis(self, found: Whole) -> tuple[Basis, ...]:
         basis: list[Basis] = []
         if found.by_cost > _BY_COST:
             basis.append("cost")
         if found.by_history > _BY_HISTORY:
             basis.append("history")
-        if any(pool.workers > 1 for pool in self._pools.values()):
+        if self._shared():
             basis.append("workers")
         if found.by_history < 1 - _BY_HISTORY:
             basis.append("rate")

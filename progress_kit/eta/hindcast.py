@@ -34,9 +34,11 @@ _LATE_START: Final = 6
 _BRIEF: Final = 0.05
 """First steps that took so many times as long as those after them, at least three, were a start and no work of the
 usual kind; those after them must have lasted for some part of the time."""
-_TRUST: Final = 6.0
+_TRUST: Final = 9.0
 _TRUST_WITH_COSTS: Final = 3.0
 """How much the loss of a measure counts against it."""
+_BURSTS: Final = 2.0
+"""Without costs unevenness blurs the losses by so much more: bursts look like a shape."""
 _WINDOW_TRUST: Final = 6.0
 _WINDOW_PRIOR: Final = 2.0
 """How much the loss of a window counts against it, and as how many moments what is to be expected of it counts."""
@@ -61,7 +63,8 @@ class View:
     """How to look at a stage: a weight for each measure, and one for each window (in cells; 0 is all of it).
 
     `error` is how far, as a logarithm, predictions over the time that is left would have been from the truth. `pace` is
-    the speed since time number `since`, as a multiple of the one before it: 1 where that has not changed for sure.
+    the speed since time number `since`, as a multiple of the one before it: 1 where that has not changed for sure. All
+    numbers of times hold for cells so far apart as `spacing_s`, of which `first` is where the work began.
     """
 
     measures: list[float]
@@ -69,6 +72,8 @@ class View:
     error: float
     pace: float = 1.0
     since: int = 0
+    first: int = 0
+    spacing_s: float = 0.0
 
 
 def softmax(scores: list[float]) -> list[float]:
@@ -86,10 +91,12 @@ class Past:
     the rest: the course begins after it, at time number `first`.
     """
 
-    def __init__(self, course: Course, totals: tuple[float, ...], usual: Sequence[float] = ()) -> None:
+    def __init__(
+        self, course: Course, totals: tuple[float, ...], usual: Sequence[float] = (), first: int | None = None
+    ) -> None:
         self.course = course
         self.last = len(course.cells) - 1
-        self.first = _after_the_gift(course, totals[0]) or _after_the_start(course)
+        self.first = first if first is not None else _after_the_gift(course, totals[0]) or _after_the_start(course)
         self.usual = usual
         self._per_item = 1.0 / max(totals[0], _LEAST)
         self._origin = course.cells[self.first] if self.first else ()
@@ -159,7 +166,7 @@ def look(past: Past, left_s: float, uneven: list[float]) -> View:
     spread_s = spreads[main]
     weights = _judge_measures(past, left_s, uneven, spread_s)
     windows, error = _judge_windows(past, left_s, spread_s, weights)
-    return View(weights, windows, error, *_change(past, weights))
+    return View(weights, windows, error, *_change(past, weights), past.first, course.spacing_s)
 
 
 def _change(past: Past, weights: list[float]) -> tuple[float, int]:
@@ -202,7 +209,7 @@ def _judge_measures(past: Past, left_s: float, spreads: list[float], spread_s: f
             scores[i] -= trust * log((spread + floor) / least)
     losses, seen = _losses(past, left_s, len(scores))
     if seen > 0:
-        blur = _BLUR + sqrt(min(1.0, spread_s / max(course.now_s, _TINY)))
+        blur = _BLUR + (1.0 if with_costs else _BURSTS) * sqrt(min(1.0, spread_s / max(course.now_s, _TINY)))
         least = min(losses)
         trust = (_TRUST_WITH_COSTS if with_costs else _TRUST) * seen / (seen + 1.0)
         for i, loss in enumerate(losses):

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, log
+from statistics import stdev
 from typing import Final
 
 from progress_kit.eta.work import EXPONENTS, Sums
 from progress_kit.model import Prior, Quantiles, StagePrior
 
 STEPS: Final = tuple(step / 10 for step in range(1, 10))
+BY_SIZE: Final = 0.8
+"""A stage's time goes with its size to this power: some stages take as long whatever their size; most do not."""
 ENOUGH: Final = 5
 """Fewer moments than this make no course."""
 _MANY: Final = 5
@@ -66,7 +69,20 @@ def _stage(name: str, runs: Sequence[StageRun]) -> StagePrior:
         seconds_per_item=quantiles(counted)[1] if counted else None,
         cost=quantiles(costs)[1] if costs else None,
         course=_course(runs),
+        spread=_spread(runs, exponent),
     )
+
+
+def _spread(runs: Sequence[StageRun], exponent: float | None) -> float | None:
+    """Return the standard deviation of the logarithm of seconds, as far as it does not come from the runs' sizes."""
+    found = []
+    for run in runs:
+        size = run.items
+        if exponent is not None and run.costs is not None:
+            size = run.costs[EXPONENTS.index(exponent)]
+        if run.seconds > 0 and size < inf:
+            found.append(log(run.seconds) - BY_SIZE * log(size if size > 0 else 1.0))
+    return stdev(found) if len(found) > 1 else None
 
 
 def _course(runs: Sequence[StageRun]) -> tuple[float, ...]:

@@ -60,7 +60,10 @@ def tail(left: Sequence[float], waiting: Sequence[float], workers: int, early: f
 
 def _level(free: list[float], work: float) -> list[float]:
     """Pour `work` over the workers, those that are free first."""
-    poured = 1
-    while (level := (sum(free[:poured]) + work) / poured) > min(free[poured:], default=level):
-        poured += 1
+    level = whole = work
+    for count, each in enumerate(free):
+        if count and level <= each:
+            break
+        whole += each
+        level = whole / (count + 1)
     return [max(each, level) for each in free]

@@ -17,6 +17,9 @@ _FRESH: Final = 1.04
 _TINY: Final = 1e-12
 _STILL: Final = 4.0
 """How many times as long as the time without a movement a window is at least."""
+_FROM: Final = 0.2
+_UNTIL: Final = 0.8
+"""Of the opinions on what is left, in their order, those count between these shares of the weight."""
 _FEW: Final = 0.5
 """How unsure one movement leaves it; so many make it less by their root."""
 
@@ -103,9 +106,16 @@ class StageForecast:
         moved_s = course.now_s
         self.wait(loose_s)
         try:
-            return self._outlook(Past(course, totals, usual), totals, later_s) if course.now_s > 0 else None
+            return self._outlook(self._past(totals, usual), totals, later_s) if course.now_s > 0 else None
         finally:
             course.now_s = moved_s
+
+    def _past(self, totals: tuple[float, ...], usual: Sequence[float]) -> Past:
+        view, course = self._view, self.course
+        if view is not None and (course.now_s > self._fresh_until_s or view.spacing_s != course.spacing_s):
+            self._fresh_until_s = -1.0
+            view = None
+        return Past(course, totals, usual, None if view is None else view.first)
 
     def _outlook(self, past: Past, totals: tuple[float, ...], later_s: float) -> Outlook:
         course = self.course
@@ -125,17 +135,18 @@ class StageForecast:
             self._view = None
         if self._view is None or course.now_s > self._fresh_until_s:
             rough_s = course.now_s * (1 - here[0]) / max(here[0], _TINY)
-            if self._view is not None:
+            if self._view is not None and self._view.spacing_s == course.spacing_s:
                 rough_s = self._mix(past, here, self._view)[0]
             self._view = look(past, rough_s, self._spreads(past))
             self._fresh_until_s = course.now_s * _FRESH
-        left_s, between = self._mix(past, here, self._view)
         by_cost = self._view.measures[COSTS : len(totals)]
         at = by_cost.index(max(by_cost)) if sum(by_cost) > 0 else None
+        view = self._view
         if at is not None and self.crew.pool is not None:
             only = [0.0] * len(here)
             only[COSTS + at] = 1.0
-            left_s, _ = self._mix(past, here, View(only, self._view.windows, 0.0))
+            view = View(only, view.windows, view.error)
+        left_s, between = self._mix(past, here, view)
         end = self.crew.finish(left_s, at, Counts(self._done, counted, totals), later_s)
         noise = _FEW / sqrt(course.moves)
         unsure = sqrt(self._view.error**2 + between * between + noise * noise + end.unsure * end.unsure)
@@ -177,7 +188,7 @@ class StageForecast:
     def _mix(self, past: Past, here: list[float], view: View) -> tuple[float, float]:
         """Return the seconds that are left as all views together say, and how far these are from each other."""
         course = self.course
-        middle = square = whole = 0.0
+        said: list[tuple[float, float]] = []
         used = [(i, weight) for i, weight in enumerate(view.measures) if weight]
         # What stands still now has to be a small part of the window: it tells nothing of the speed later.
         least = int(_STILL * (course.now_s - course.moved_s) / max(course.spacing_s, _TINY))
@@ -186,11 +197,30 @@ class StageForecast:
             span_s = max(course.now_s - start * course.spacing_s, _TINY)
             before = past.at(start)
             for i, measure_weight in used:
-                rate = max(here[i] - before[i], 1e-9) / span_s
-                said = log(max(1.0 - here[i], 1e-9) / rate)
-                weight = window_weight * measure_weight
-                whole += weight
-                middle += weight * said
-                square += weight * said * said
-        middle /= whole
-        return exp(middle), sqrt(max(0.0, square / whole - middle * middle))
+                left = max(1.0 - here[i], 1e-9) / max(here[i] - before[i], 1e-9)
+                said.append((log(left * span_s), window_weight * measure_weight))
+        middle, apart = _middle(said)
+        return exp(middle), apart
+
+
+def _middle(said: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the middle of weighted opinions, and how far they are apart.
+
+    Those at the ends do not count: the middle is the mean of what lies between two shares of the weight.
+    """
+    said.sort()
+    whole = mean = square = 0.0
+    for each, weight in said:
+        whole += weight
+        mean += weight * each
+        square += weight * each * each
+    mean /= whole
+    low, high = _FROM * whole, _UNTIL * whole
+    middle = seen = 0.0
+    for each, weight in said:
+        before = seen
+        seen += weight
+        part = min(seen, high) - max(before, low)
+        if part > 0:
+            middle += part * each
+    return middle / (high - low), sqrt(max(0.0, square / whole - mean * mean))

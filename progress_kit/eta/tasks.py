@@ -4,6 +4,7 @@ from math import erfc, exp, log, sqrt
 from operator import attrgetter
 from typing import Final
 
+from progress_kit.eta.bounds import LEAST, number
 from progress_kit.eta.pool import Pool
 from progress_kit.eta.work import EXPONENTS
 
@@ -17,6 +18,8 @@ _LINEAR: Final = EXPONENTS.index(1.0)
 _ALIKE: Final = 1e-6
 _ROOT: Final = sqrt(2.0)
 _BEYOND: Final = 5.0
+_HIGHEST: Final = 100.0
+"""A factor beyond this, as a logarithm, is no duration."""
 _LOGISTIC: Final = 1.702
 """A logistic distribution that is narrower by this factor looks like a normal one."""
 _GOLDEN: Final = 0.6180339887
@@ -50,7 +53,7 @@ class Durations:
             if at < len(still) and still[at] <= task.elapsed_s + alike:
                 at += 1
             elif task.elapsed_s + passed_s > 0:
-                cost = task.cost[_LINEAR] if len(task.cost) > _LINEAR else 0.0
+                cost = number(task.cost[_LINEAR]) if len(task.cost) > _LINEAR else 0.0
                 self._count(log(task.elapsed_s + passed_s), log(cost) if cost > 0 else 0.0)
 
     def _count(self, second: float, cost: float) -> None:
@@ -76,7 +79,7 @@ def residual(expected_s: float, spread: float, ran_s: float) -> float:
     """
     if expected_s <= 0 or ran_s <= 0:
         return max(expected_s, 0.0)
-    late = log(ran_s / expected_s) / spread
+    late = log(max(ran_s / expected_s, LEAST)) / max(spread, LEAST)
     if late < -_BEYOND:
         return expected_s - ran_s
     if late > _BEYOND:
@@ -88,7 +91,7 @@ def residual(expected_s: float, spread: float, ran_s: float) -> float:
             low = middle
         else:
             high = middle
-    return max(expected_s * exp(spread * high) - ran_s, 0.0)
+    return max(expected_s * exp(min(spread * high, _HIGHEST)) - ran_s, 0.0)
 
 
 def unknown(count: int, mean_s: float, spread: float) -> list[float]:

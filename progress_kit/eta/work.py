@@ -39,7 +39,14 @@ class Work(NamedTuple):
 
     def sums(self) -> Sums:
         """Return what is done by the costs' own measure; infinite where no number is that large."""
-        return tuple([_grown(each, self.unit, exponent) for each, exponent in zip(self.done, EXPONENTS, strict=True)])
+        return self._own(self.done)
+
+    def whole(self) -> Sums:
+        """Return what there is in all, by the costs' own measure."""
+        return self._own(self.total)
+
+    def _own(self, sums: Sums) -> Sums:
+        return tuple([_grown(each, self.unit, exponent) for each, exponent in zip(sums, EXPONENTS, strict=True)])
 
 
 def _grown(share: float, unit: float, exponent: float) -> float:

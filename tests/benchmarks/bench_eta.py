@@ -30,15 +30,20 @@ eta_bench.peers = lambda: peers
 eta_bench.main()
 """
 """Runs the harness with the libraries that are there."""
-SLOW = "import eta_crossval; eta_crossval.slowdown(eta_crossval.development())"
+SLOW = "import eta_slowdown; eta_slowdown.main()"
 """Tells how often runs are called slower than usual, those that are and those that are not."""
+
+
+def reference() -> int:
+    """Do always the same, for about 50 µs."""
+    return sum([number * number % 7 for number in range(1_000)])
 
 
 def timed(label: str, *, costs: bool, workers: int) -> None:
     """Print what one update and one estimate cost in CPU time: the mean, the median and the 99th percentile."""
     sums = CostSums([1.0 + (i * 7919) % 97 for i in range(ITEMS)]) if costs else None
     estimator = Estimator()
-    updates, estimates = [], []
+    updates, estimates, references = [], [], []
     step = 20
     for done in range(0, ITEMS, step):
         stages = [Stage(name="main", state="running", done=done, total=ITEMS)]
@@ -55,12 +60,18 @@ def timed(label: str, *, costs: bool, workers: int) -> None:
         updates.append(between - before)
         if done % (5 * step) == 0:
             estimator.estimate(at)
-            estimates.append(time.thread_time_ns() - between)
+            after = time.thread_time_ns()
+            estimates.append(after - between)
+            reference()
+            references.append(time.thread_time_ns() - after)
+    # Others who use the machine slow all of it down: what the same loop takes when it is quiet tells by how much.
+    slower = sum(references) / len(references) / sorted(references)[len(references) // 100]
 
     def say(found: list[int]) -> str:
         ordered = sorted(found)
         mean, median, late = sum(found) / len(found), ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
-        return f"{mean / 1000:6.1f} mean {median / 1000:6.1f} median {late / 1000:7.1f} p99"
+        quiet = mean / slower / 1000
+        return f"{quiet:6.1f} quiet {mean / 1000:6.1f} mean {median / 1000:6.1f} median {late / 1000:7.1f} p99"
 
     size_kb = len(pickle.dumps(estimator)) // 1000
     print(f"{label:17s} µs: update {say(updates)} | estimate {say(estimates)} | state {size_kb} kB")

@@ -4,8 +4,7 @@
 
 Each constant is tried with other values, one at a time, on the recorded traces. Then, for each family of traces, the
 value that is best on all *other* families is taken: "held out" is the score that the family gets with it. Where it is
-about that "as shipped", the constants are not made for these traces. It also measures how often a run is called slower
-than usual that is not, and one that is. Takes some minutes.
+about that "as shipped", the constants are not made for these traces. Takes some minutes.
 """
 
 import importlib
@@ -29,7 +28,8 @@ DEFAULT = (
     "hindcast._WINDOW_PRIOR=1,4",
     "stage._STILL=2,8",
     "estimator._PASSES=0,0.25",
-    "plan._ONE_RUN=0.04,0.2",
+    "plan._APART=0.25,0.45",
+    "plan._OTHER=0.1,0.4",
 )
 KNOWN = {
     "none": ("stages", "workers"),
@@ -112,35 +112,12 @@ def report(traces: Sequence[Any], found: dict[str, Trial]) -> None:
         )
 
 
-def slowdown(traces: Sequence[Any]) -> None:
-    """Print how often "slower than usual" is said of runs as they were, and of the same runs at half the speed."""
-    Adapter = importlib.import_module("eta_adapter").Adapter  # noqa: N806 - a class
-    kinds: dict[str, list[Any]] = {}
-    for trace in traces:
-        kinds.setdefault(trace.kind, []).append(trace)
-    for factor in (1.0, 1.5, 2.0, 3.0):
-        told = []
-        for runs in kinds.values():
-            for run in runs if len(runs) > 3 else []:
-                adapter = Adapter()
-                others = [other for other in runs if other is not run]
-                adapter.start(run.total, run.kind, run.stages, run.sizes, run.workers, others, run.size_stage)
-                said, counts = False, [0] * len(run.stages)
-                for t, stage, done in run.events:
-                    counts[stage] = done
-                    adapter.update(factor * t, sum(counts), stage, done)
-                    said = said or adapter.slower()
-                told.append(said)
-        print(f"speed 1/{factor:g}: called slower than usual: {sum(told)} of {len(told)} runs")
-
-
 def main() -> None:
     """Cross-validate, and measure what is said of slow runs."""
     if not HARNESS.exists():
         print(f"left out: the cross-validation, because {HARNESS} is not there (set ETA_BENCH)")
         return
     traces = development()
-    slowdown(traces)
     report(traces, trials(traces, sys.argv[1:] or DEFAULT))
 
 

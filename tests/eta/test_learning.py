@@ -84,7 +84,18 @@ def test_history_that_arrives_on_the_way_counts() -> None:
     before = estimator.estimate()
     estimator.prior = learn([[StageRun("main", 100, 100.0, None, course)]] * 4)
     after = estimator.estimate()
+    assert estimator.prior is not None
     assert before is not None
     assert after is not None
     assert after.basis == ("history", "rate")
     assert after.p50_s < before.p50_s
+
+
+def test_runs_tell_how_far_they_are_apart() -> None:
+    """Runs of different sizes, each of which takes as long for its size, are not apart; one run tells nothing of it."""
+    alike = [run(10 * size**0.8, items=100 * size) for size in (1, 2, 5)]
+    apart = [run(seconds, [size] * 10) for seconds, size in ((10, 1.0), (20, 1.0), (40, 1.0))]
+    assert told(learn(alike)).stages[0].spread == pytest.approx(0, abs=1e-9)
+    assert told(learn(apart)).stages[0].spread == pytest.approx(math.log(2))
+    assert told(learn(alike[:1])).stages[0].spread is None
+    assert told(learn([run(0), run(1)])).stages[0].spread is None
