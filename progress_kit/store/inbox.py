@@ -10,8 +10,6 @@ import msgspec
 from progress_kit.protocol.limits import INBOX_ITEMS
 from progress_kit.protocol.messages import InboxItem
 
-DAY_S: Final = 86_400.0
-
 log: Final = logging.getLogger("progress_kit")
 
 _item: Final = msgspec.json.Decoder(InboxItem)
@@ -41,9 +39,10 @@ def load(connection: sqlite3.Connection, hub_id: str) -> list[tuple[str, InboxIt
     return found
 
 
-def prune(connection: sqlite3.Connection, days: float, now: float) -> None:
-    """Delete what is older than `days`, and what is not among the newest of its inbox."""
-    connection.execute("DELETE FROM inbox WHERE at < ?", (now - days * DAY_S,))
+def prune(connection: sqlite3.Connection, oldest: float | None) -> None:
+    """Delete what came before `oldest` (wall-clock second), and what is not among the newest of its inbox."""
+    if oldest is not None:
+        connection.execute("DELETE FROM inbox WHERE at < ?", (oldest,))
     connection.execute(
         """
         DELETE FROM inbox WHERE rowid IN (

@@ -75,6 +75,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
     ),
     ("ALTER TABLE records ADD COLUMN stages BLOB",),
+    # When the history was pruned lately (wall-clock seconds): what is deleted for its age was old a day ago as well.
+    ("CREATE TABLE prunings (at REAL PRIMARY KEY) WITHOUT ROWID",),
 )
 
 
@@ -85,14 +87,14 @@ class NewerSchemaError(Exception):
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file of `connection` (in autocommit mode) up to date, in one transaction.
 
-    Raises `NewerSchemaError` if it has migrations that are unknown here, or `sqlite3.Error`.
+    Raises what `check_version` raises.
     """
     # Two servers may start at the same time: the version is read again under the write lock.
-    if _version(connection) == len(MIGRATIONS):
+    if check_version(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statements in _missing(_version(connection)):
+        for statements in MIGRATIONS[check_version(connection) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -102,12 +104,12 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _missing(version: int) -> tuple[tuple[str, ...], ...]:
+def check_version(connection: sqlite3.Connection) -> int:
+    """Return how many migrations the file has seen.
+
+    Raises `NewerSchemaError` if it has some that are unknown here, or `sqlite3.Error`.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise NewerSchemaError(f"it has schema version {version}, and this progress_kit knows {len(MIGRATIONS)}")
-    return MIGRATIONS[version:]
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)

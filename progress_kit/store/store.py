@@ -6,17 +6,18 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from progress_kit import clock
 from progress_kit.model import OperationState, Prior, Pseudonyms, StoredOperation
 from progress_kit.protocol.messages import InboxItem
 from progress_kit.protocol.rest import KindSummary, StoreState
 from progress_kit.store import inbox, priors, records, table
-from progress_kit.store.file import copy_to_memory, is_broken, keep_aside, open_file, open_memory
+from progress_kit.store.database import Database
+from progress_kit.store.file import FAULTS
 from progress_kit.store.records import Record
-from progress_kit.store.schema import NewerSchemaError
 from progress_kit.store.table import HistoryPage, HistoryQuery, Retention
 
 T = TypeVar("T")
@@ -27,8 +28,15 @@ log: Final = logging.getLogger("progress_kit")
 
 _PRUNE_EVERY: Final = 1_000
 _CLOSE_TIMEOUT_S: Final = 10.0
-# A value that SQLite cannot hold spoils its own row, never the transaction of the others.
-_BAD_VALUE: Final = (OverflowError, UnicodeError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+
+
+class _Task(NamedTuple):
+    """Something to do: a write, or a question that is answered by itself."""
+
+    write: Write | None = None
+    read: Read | None = None
+    again: bool = False
+    """Whether a write that the file missed is done on it later; operations and inboxes the hub gives once more."""
 
 
 class Store:
@@ -36,9 +44,9 @@ class Store:
 
     `on_stored` gets (operation, seq) of what was committed, `on_status` the state of the store and the reason; both are
     called in the store's thread. A file that is damaged or cannot be written never stops anything: the store goes on in
-    memory, with one warning, and calls nothing stored any more. Its state is ``ok``, ``read_only`` (what the file had
-    is known, what comes is lost at the end of the process) or ``memory`` (nothing of the file is known). A kind is
-    found by its name also where it is kept under its pseudonym of `names`.
+    memory, with one warning, and calls nothing stored until the file can be used again (see `Database`). Whoever is
+    told then that the state is ``ok`` persists all live operations and inboxes once more. A kind is found by its name
+    also where it is kept under its pseudonym of `names`.
     """
 
     def __init__(  # noqa: PLR0913 - where it is, and whom it tells
@@ -51,25 +59,25 @@ class Store:
         *,
         names: Pseudonyms | None = None,
     ) -> None:
-        self._path = path
         self._hub_id = hub_id
         self._on_stored = on_stored
-        self._on_status = on_status
+        self._database = Database(path, lambda *status: _call(lambda: on_status(*status)))
         self._retention = retention
         self._names = names or Pseudonyms(b"")
-        self._status: tuple[StoreState, str | None] = ("memory", "not started")
         self._revoked: list[str] = []
         self._inbox: list[tuple[str, InboxItem]] = []
-        self._queue: queue.SimpleQueue[tuple[Write | None, Read | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="progress_kit store", daemon=True)
         self._ready: Future[list[StoredOperation]] = Future()
-        self._connection: sqlite3.Connection
         self._until_prune = _PRUNE_EVERY
+        self.commits = 0
+        """How many transactions were on the disk, in `commit_s` seconds altogether."""
+        self.commit_s = 0.0
 
     @property
     def status(self) -> tuple[StoreState, str | None]:
-        """The state of the store, and the reason if it is not ``ok``."""
-        return self._status
+        """The state of the store, and the reason if it is not ``ok``, or if something was lost on the way to it."""
+        return self._database.status
 
     def start(self) -> list[StoredOperation]:
         """Open the file; return this hub's operations that run, or that ended or were lost within the last hour."""
@@ -88,11 +96,11 @@ class Store:
         def write(connection: sqlite3.Connection) -> tuple[str, int] | None:
             return (row.id, row.seq) if table.persist(connection, row) else None
 
-        self._queue.put((write, None))
+        self._queue.put(_Task(write))
 
     def revoke(self, jti: str, expires_at: float) -> None:
         """Remember that a token is void, until `expires_at` (wall-clock seconds)."""
-        self._queue.put((lambda connection: table.revoke(connection, jti, expires_at), None))
+        self._queue.put(_Task(lambda connection: table.revoke(connection, jti, expires_at), again=True))
 
     def revoked(self) -> list[str]:
         """Return the tokens that were void when the store was started."""
@@ -100,7 +108,7 @@ class Store:
 
     def keep_inbox(self, owner: str, items: Sequence[InboxItem]) -> None:
         """Queue new items of the inbox of `owner`, or known ones that are read now."""
-        self._queue.put((lambda connection: inbox.keep(connection, self._hub_id, owner, items), None))
+        self._queue.put(_Task(lambda connection: inbox.keep(connection, self._hub_id, owner, items)))
 
     def inbox(self) -> list[tuple[str, InboxItem]]:
         """Return owner and item of everything that this hub's inboxes had when the store was started, oldest first."""
@@ -108,7 +116,7 @@ class Store:
 
     def record(self, owner: str, operation: str, record: Record) -> None:
         """Queue what is kept of an operation beside its state; an empty part leaves what is there."""
-        self._queue.put((lambda connection: records.keep(connection, owner, operation, record), None))
+        self._queue.put(_Task(lambda connection: records.keep(connection, owner, operation, record), again=True))
 
     def history(  # noqa: PLR0913 - each is a filter of its own
         self,
@@ -154,136 +162,115 @@ class Store:
 
     def delete(self, owner: str, operation: str) -> "Future[bool]":
         """Delete one operation for good; the answer is whether it was there."""
-        return self._ask(lambda connection: records.delete(connection, owner, operation))
+        return self._ask(lambda connection: records.delete(connection, owner, operation), again=True)
 
     def delete_history(self, owner: str, kind: str | None = None) -> "Future[int]":
         """Delete the history of `owner` for good, all of it or one kind; the answer is how many runs that were."""
-        return self._ask(lambda connection: records.delete_history(connection, owner, self._kinds(kind), clock.wall()))
+        kinds = self._kinds(kind)
+        return self._ask(lambda connection: records.delete_history(connection, owner, kinds, clock.wall()), again=True)
 
     def _kinds(self, kind: str | None) -> tuple[str, ...]:
         """Return the names under which runs of a kind may be kept; none for all kinds."""
         return () if kind is None else (kind, self._names.kind(kind))
 
-    def _ask(self, query: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+    def _ask(self, query: Callable[[sqlite3.Connection], T], *, again: bool = False) -> "Future[T]":
         future: Future[T] = Future()
 
         def read(connection: sqlite3.Connection) -> None:
+            if not future.running() and not future.set_running_or_notify_cancel():
+                return  # nobody waits for the answer any more
             try:
-                future.set_result(query(connection))
+                answer = query(connection)
             except Exception as error:
-                if isinstance(error, sqlite3.DatabaseError) and self._status[0] == "ok":
+                if isinstance(error, FAULTS) and self._database.ok:
                     raise  # and asked once more, in memory
                 future.set_exception(error)
+                return
+            if again and not self._database.ok:
+                self._database.missed(query)
+            future.set_result(answer)
 
-        self._queue.put((None, read))
+        self._queue.put(_Task(read=read))
         return future
 
     # ------------------------------------------------------------ in the store's thread
 
     def _run(self) -> None:
         try:
-            rows = self._open()
+            self._database.open()
+            self._prune()
+            rows = self._database.do(self._load)
         except BaseException as error:  # noqa: BLE001 - start() raises it
             self._ready.set_exception(error)
             return
         self._ready.set_result(rows)
         closing = False
         while not closing:
-            batch = [self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get())
+            batch = self._next()
             closing = None in batch
-            entries = [entry for entry in batch if entry is not None]
-            self._write([write for write, _ in entries if write is not None])
-            for _, read in entries:
-                if read is not None:
-                    self._guarded(read)
-        self._connection.close()
+            tasks = [task for task in batch if task is not None]
+            self._write([(task.write, task.again) for task in tasks if task.write is not None])
+            for task in tasks:
+                if task.read is not None:
+                    self._database.do(task.read)
+        self._database.write([])  # if the file has been removed, it is made anew a last time
+        self._database.close()
 
-    def _open(self) -> list[StoredOperation]:
-        status: tuple[StoreState, str | None] = ("ok", None)
-        try:
-            self._connection = open_file(self._path)
-            rows = self._load()
-        except (OSError, sqlite3.Error, NewerSchemaError) as error:
-            status = self._degraded(error, getattr(self, "_connection", None))
-            rows = self._load()
-        self._report(status)
-        return rows
+    def _next(self) -> list[_Task | None]:
+        """Return all that is queued; wait for something, and for the file to heal meanwhile."""
+        batch: list[_Task | None] = []
+        while not batch:
+            if self._database.heal_in_s == 0:
+                self._database.heal()
+            with suppress(queue.Empty):
+                batch.append(self._queue.get(timeout=self._database.heal_in_s))
+        while not self._queue.empty():
+            batch.append(self._queue.get())
+        return batch
 
-    def _load(self) -> list[StoredOperation]:
-        self._prune(self._connection)
-        self._revoked = table.revoked(self._connection)
-        self._inbox = inbox.load(self._connection, self._hub_id)
-        return table.live(self._connection, self._hub_id, clock.wall())
+    def _load(self, connection: sqlite3.Connection) -> list[StoredOperation]:
+        self._revoked = table.revoked(connection)
+        self._inbox = inbox.load(connection, self._hub_id)
+        return table.live(connection, self._hub_id, clock.wall())
 
-    def _write(self, writes: list[Write]) -> None:
+    def _write(self, writes: list[tuple[Write, bool]]) -> None:
         if not writes:
             return
-        stored: list[tuple[str, int]] = []
-
-        def commit(connection: sqlite3.Connection) -> None:
-            stored[:] = _in_one_transaction(connection, writes)
-
-        self._guarded(commit)
-        if stored and self._status[0] == "ok":
-            _call(lambda: self._on_stored(stored))
+        begun = clock.monotonic()
+        try:
+            done = self._database.write([write for write, _ in writes])
+        except sqlite3.Error:
+            log.exception("The history in memory failed as well")
+            return
+        if self._database.ok:
+            self.commits += 1
+            self.commit_s += clock.monotonic() - begun
+            stored = [each for each in done if each is not None]
+            if stored:
+                _call(lambda: self._on_stored(stored))
+        else:
+            for write, again in writes:
+                if again:
+                    self._database.missed(write)
         self._until_prune -= len(writes)
         if self._until_prune <= 0:
             self._until_prune = _PRUNE_EVERY
-            self._guarded(self._prune)
+            self._prune()
 
-    def _prune(self, connection: sqlite3.Connection) -> None:
-        table.prune(connection, self._retention, clock.wall())
-        records.prune(connection)
-        inbox.prune(connection, self._retention.days, clock.wall())
+    def _prune(self) -> None:
+        """Delete what is not kept any longer; while another server is writing, that has time until the next time."""
 
-    def _guarded(self, work: Read) -> None:
-        """Do `work` on the file, or else in memory: whatever happens to the file, the thread lives on."""
+        def prune(connection: sqlite3.Connection) -> None:
+            now = clock.wall()
+            oldest = table.oldest_kept(connection, self._retention.days, now)
+            table.prune(connection, self._retention.operations, oldest)
+            records.prune(connection)
+            inbox.prune(connection, oldest)
+
         try:
-            work(self._connection)
-        except sqlite3.DatabaseError as error:
-            if self._status[0] != "ok":
-                log.exception("The history in memory failed as well")
-                return
-            self._report(self._degraded(error, self._connection))
-            self._guarded(work)
-
-    def _degraded(self, error: Exception, connection: sqlite3.Connection | None) -> tuple[StoreState, str]:
-        """Go on in memory, with what can still be read of the file; warn once, and return the new status."""
-        broken = is_broken(error)
-        copy = None if broken else copy_to_memory(self._path, connection)
-        if connection is not None:
-            connection.close()
-        self._connection = open_memory() if copy is None else copy
-        aside = keep_aside(self._path) if broken else None
-        reason = f"{self._path}: {error}" + (f"; the damaged file was kept as {aside.name}" if aside else "")
-        log.warning("The history is kept in memory only, until the server is started again: %s", reason)
-        return ("memory" if copy is None else "read_only"), reason
-
-    def _report(self, status: tuple[StoreState, str | None]) -> None:
-        self._status = status
-        _call(lambda: self._on_status(*status))
-
-
-def _in_one_transaction(connection: sqlite3.Connection, writes: list[Write]) -> list[tuple[str, int]]:
-    stored = []
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for write in writes:
-            try:
-                done = write(connection)
-            except _BAD_VALUE:
-                log.exception("A row that SQLite cannot hold was left out")
-            else:
-                if done is not None:
-                    stored.append(done)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return stored
+            self._database.do_if_free(prune)
+        except sqlite3.Error:
+            log.exception("The history in memory failed as well")
 
 
 def _call(callback: Callable[[], None]) -> None:

@@ -7,11 +7,13 @@ import msgspec
 
 from progress_kit.errors import ProtocolError
 from progress_kit.model import OperationState, StoredOperation, is_terminal
+from progress_kit.protocol import decode_snapshot
 
 DAY_S: Final = 86_400.0
 LIVE_S: Final = 3_600.0
 """How long after its last change an operation that ended, or was lost, is among the live ones."""
 MAX_PAGE: Final = 500
+_PRUNINGS_EVERY_S: Final = 3_600.0
 
 # A row is replaced by a newer one; one that has ended only by a newer end.
 _PERSIST: Final = """
@@ -55,7 +57,10 @@ class HistoryQuery(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """Encoded snapshots, newest first; `next` is the `before` of the following page, None at the end."""
+    """Encoded snapshots, newest first; `next` is the `before` of the following page, None at the end.
+
+    What cannot be read any more is left out, so that a page may be shorter than its limit.
+    """
 
     items: list[bytes]
     next: str | None
@@ -105,14 +110,23 @@ def history(connection: sqlite3.Connection, query: HistoryQuery, now: float) -> 
     if query.before is not None:
         where += " AND (changed_at, id) < (?, ?)"
         values += _cursor(query.before)
+    index = "operations_by_kind" if query.kinds else "operations_by_time"  # see `priors.prior`
     rows = connection.execute(
-        f"SELECT changed_at, id, snapshot FROM operations WHERE {where} "  # noqa: S608 - constants only
+        f"SELECT changed_at, id, snapshot FROM operations INDEXED BY {index} WHERE {where} "  # noqa: S608 - constants
         "ORDER BY changed_at DESC, id DESC LIMIT ?",
         (*values, limit + 1),
     ).fetchall()
     page = rows[:limit]
     last = f"{page[-1][0]!r}_{page[-1][1]}" if len(rows) > limit else None
-    return HistoryPage([bytes(row[2]) for row in page], last)
+    return HistoryPage([bytes(row[2]) for row in page if _is_readable(row[2])], last)
+
+
+def _is_readable(data: object) -> bool:
+    try:
+        decode_snapshot(data if isinstance(data, bytes) else b"")
+    except ProtocolError:
+        return False
+    return True
 
 
 def _cursor(before: str) -> tuple[float, str]:
@@ -124,11 +138,11 @@ def _cursor(before: str) -> tuple[float, str]:
 
 
 def snapshot(connection: sqlite3.Connection, owner: str, operation: str) -> bytes | None:
-    """Return the encoded snapshot of one operation of `owner`."""
+    """Return the encoded snapshot of one operation of `owner`; None if there is none that can be read."""
     row = connection.execute(
         "SELECT snapshot FROM operations WHERE owner = ? AND id = ?", (owner, operation)
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None or not _is_readable(row[0]) else bytes(row[0])
 
 
 def count(connection: sqlite3.Connection, owner: str, now: float) -> int:
@@ -147,9 +161,31 @@ def revoked(connection: sqlite3.Connection) -> list[str]:
     return [jti for (jti,) in connection.execute("SELECT jti FROM revoked_tokens")]
 
 
-def prune(connection: sqlite3.Connection, retention: Retention, now: float) -> None:
-    """Delete what `retention` no longer keeps. What still runs is written anew at its next change."""
-    connection.execute("DELETE FROM operations WHERE changed_at < ?", (now - retention.days * DAY_S,))
+def oldest_kept(connection: sqlite3.Connection, days: float, now: float) -> float | None:
+    """Return the wall-clock second before which nothing is kept; None if nothing is deleted for its age now.
+
+    A clock that is wrong for less than a day costs nothing: what is deleted was too old at a prune a day ago as well.
+    """
+    connection.execute("DELETE FROM prunings WHERE at > ?", (now,))
+    connection.execute(
+        "INSERT INTO prunings SELECT ? WHERE NOT EXISTS (SELECT 1 FROM prunings WHERE at > ?)",
+        (now, now - _PRUNINGS_EVERY_S),
+    )
+    (certain,) = connection.execute("SELECT max(at) FROM prunings WHERE at <= ?", (now - DAY_S,)).fetchone()
+    if certain is None:
+        return None
+    connection.execute("DELETE FROM prunings WHERE at < ?", (certain,))
+    return float(certain) - days * DAY_S
+
+
+def prune(connection: sqlite3.Connection, operations: int, oldest: float | None) -> None:
+    """Delete what changed before `oldest`, and all but the newest so many `operations` of each owner.
+
+    What still runs is written anew at its next change.
+    """
+    if oldest is not None:
+        connection.execute("DELETE FROM operations WHERE changed_at < ?", (oldest,))
+        connection.execute("DELETE FROM revoked_tokens WHERE expires_at < ?", (oldest,))
     connection.execute(
         """
         DELETE FROM operations WHERE (owner, id) IN (
@@ -159,6 +195,5 @@ def prune(connection: sqlite3.Connection, retention: Retention, now: float) -> N
             ) WHERE place > ?
         )
         """,
-        (retention.operations,),
+        (operations,),
     )
-    connection.execute("DELETE FROM revoked_tokens WHERE expires_at < ?", (now,))

@@ -66,9 +66,22 @@ class Opened:
         with self._reported:
             assert self._reported.wait_for(lambda: (operation, seq) in self.stored, timeout=20)
 
+    def wait_for_status(self, *wanted: StoreState) -> str | None:
+        """Block until the store has gone through these states, the last ones it reported; return the reason."""
+        with self._reported:
+            assert self._reported.wait_for(lambda: tuple(state for state, _ in self.statuses[1:]) == wanted, timeout=20)
+            return self.statuses[-1][1]
+
     def settle(self) -> None:
         """Block until everything that was asked before is done."""
         self.store.count("nobody").result(20)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a file that failed be tried again at once, and again."""
+    monkeypatch.setattr("progress_kit.store.database.HEAL_S", 0.01)
+    monkeypatch.setattr("progress_kit.store.database._HEAL_AT_MOST_S", 0.02)
 
 
 @pytest.fixture

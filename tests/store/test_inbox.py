@@ -11,10 +11,12 @@ from progress_kit import clock
 from progress_kit.model import Failure, Origin
 from progress_kit.protocol.messages import InboxItem
 from progress_kit.store import Retention
+from progress_kit.testing import FakeClock
 
 from .conftest import Opened, row
 
 OpenStore = Callable[..., Opened]
+DAY_S = 86_400.0
 
 
 def item(name: str = "op_1", *, read: bool = False, age_s: float = 0.0) -> InboxItem:
@@ -70,11 +72,13 @@ def test_each_hub_has_its_own(open_store: OpenStore) -> None:
 
 def test_an_inbox_is_bounded(open_store: OpenStore) -> None:
     """The newest thousand of each owner, for as long as the history is kept."""
-    first = open_store()
-    first.store.keep_inbox("ann", [item(f"op_{number}") for number in range(1_010)])
-    first.store.keep_inbox("bob", [item("op_old", age_s=3 * 86_400), item("op_new", age_s=86_400)])
-    first.store.close()
-    kept = open_store(retention=Retention(days=2.0)).store.inbox()
+    with FakeClock() as time:
+        first = open_store()
+        first.store.keep_inbox("ann", [item(f"op_{number}") for number in range(1_010)])
+        first.store.keep_inbox("bob", [item("op_old", age_s=3 * DAY_S), item("op_new", age_s=DAY_S)])
+        first.store.close()
+        time.advance(DAY_S)
+        kept = open_store(retention=Retention(days=2.0)).store.inbox()
     assert [each.id for owner, each in kept if owner == "ann"] == [f"op_{number}" for number in range(10, 1_010)]
     assert [each.id for owner, each in kept if owner == "bob"] == ["op_new"]
 

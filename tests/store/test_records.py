@@ -14,7 +14,7 @@ from progress_kit.protocol import decode_snapshot, encode
 from progress_kit.protocol.messages import PowerSum, Span, StageRecord
 from progress_kit.protocol.rest import EstimateSample, KindSummary
 from progress_kit.store import Record, Retention
-from progress_kit.store.schema import MIGRATIONS
+from progress_kit.testing import FakeClock
 
 from .conftest import Opened, row
 
@@ -67,20 +67,41 @@ def test_timeline_and_estimates_are_kept_with_the_run(open_store: OpenStore) -> 
 
 def test_a_record_goes_with_its_run(open_store: OpenStore) -> None:
     """Deleted or pruned, nothing of a run remains; neither does what never had one."""
-    first = open_store()
-    for name, age_s in (("op_1", 0.0), ("op_old", 40 * 86_400.0)):
-        first.store.persist(run(name, 2.0, age_s=age_s))
-        first.store.record("local", name, Record(spans=SPANS))
-    first.store.record("local", "op_none", Record(spans=SPANS))
-    first.settle()
-    assert first.store.delete("ann", "op_1").result(20) is False
-    assert first.store.delete("local", "op_1").result(20) is True
-    assert first.store.delete("local", "op_1").result(20) is False
-    assert first.store.recorded("local", "op_1").result(20) == Record()
-    first.store.close()
-    second = open_store(retention=Retention(days=30))
-    for name in ("op_old", "op_none"):
-        assert second.store.recorded("local", name).result(20) == Record()
+    with FakeClock() as time:
+        first = open_store()
+        for name, age_s in (("op_1", 0.0), ("op_old", 40 * 86_400.0)):
+            first.store.persist(run(name, 2.0, age_s=age_s))
+            first.store.record("local", name, Record(spans=SPANS))
+        first.store.record("local", "op_none", Record(spans=SPANS))
+        first.settle()
+        assert first.store.delete("ann", "op_1").result(20) is False
+        assert first.store.delete("local", "op_1").result(20) is True
+        assert first.store.delete("local", "op_1").result(20) is False
+        assert first.store.recorded("local", "op_1").result(20) == Record()
+        first.store.close()
+        time.advance(86_400.0)
+        second = open_store(retention=Retention(days=30))
+        for name in ("op_old", "op_none"):
+            assert second.store.recorded("local", name).result(20) == Record()
+
+
+def test_one_kind_is_found_without_a_walk_through_all_of_the_history(open_store: OpenStore) -> None:
+    """A process that begins many kinds of operations asks for each: SQLite must not read everybody's runs for that."""
+    opened = open_store()
+    for number in range(1_000):
+        opened.store.persist(run(f"op_{number}", 2.0, kind=f"kind {number}"))
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    opened.store._ask(lambda connection: connection.set_progress_handler(count, 100)).result(20)
+    assert opened.store.prior("local", "kind 7").result(20) is not None
+    assert len(opened.store.history("local", "kind 8").result(20).items) == 1
+    opened.store._ask(lambda connection: connection.set_progress_handler(None, 100)).result(20)
+    assert steps < 10  # hundreds of instructions of its virtual machine
 
 
 def test_rubbish_in_a_record_is_nothing(open_store: OpenStore, path: Path) -> None:
@@ -190,23 +211,6 @@ def test_only_the_last_fifty_runs_count(open_store: OpenStore) -> None:
 def test_quantiles_lie_between_the_values(values: list[float], expected: tuple[float, float, float]) -> None:
     """Of few values, too, and in any order."""
     assert quantiles(values) == pytest.approx(expected)
-
-
-def test_a_file_of_the_first_version_is_brought_up_to_date(open_store: OpenStore, path: Path) -> None:
-    """Names and durations of what is in it are known afterwards; a row that is no JSON does no harm."""
-    path.parent.mkdir(parents=True)
-    connection = sqlite3.connect(path)
-    for statement in MIGRATIONS[0]:
-        connection.execute(statement)
-    connection.execute("PRAGMA user_version = 1")
-    for each in (run("op_1", 7.0), msgspec.structs.replace(run("op_2", 1.0), snapshot=b"rubbish")):
-        values = (each.owner, each.id, each.hub_id, None, each.kind, each.state, 1, "ok", 1, each.changed_at)
-        connection.execute("INSERT INTO operations VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", (*values, None, each.snapshot))
-    connection.commit()
-    connection.close()
-    opened = open_store()
-    assert opened.store.status == ("ok", None)
-    assert {each.name: each.elapsed_s for each in opened.rows.values()} == {"op_1": 7.0, "": None}
 
 
 SUMS = tuple(PowerSum(exponent, 10.0**exponent) for exponent in (0.5, 0.75, 1.0, 1.4, 2.0))

@@ -7,14 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from progress_kit import clock
 from progress_kit.errors import ProtocolError
 from progress_kit.model import StoredOperation
 from progress_kit.protocol import decode_snapshot
 from progress_kit.store import Retention
+from progress_kit.testing import FakeClock
 
 from .conftest import Opened, row
 
 OpenStore = Callable[..., Opened]
+DAY_S = 86_400.0
 
 
 def test_what_was_stored_is_there_after_a_restart(open_store: OpenStore) -> None:
@@ -159,28 +162,31 @@ def test_a_page_that_nobody_gave_out_is_refused(open_store: OpenStore, before: s
 
 def test_retention_keeps_the_newest_of_each_owner(open_store: OpenStore) -> None:
     """Beyond its number and age the history forgets, for one user as for another."""
-    first = open_store()
-    for number in range(10):
-        first.store.persist(row(f"op_{number}", "succeeded", age_s=number * 60.0, owner="ann"))
-    first.store.persist(row("op_old", "succeeded", age_s=40 * 86_400.0, owner="bob"))
-    first.store.persist(row("op_new", "succeeded", age_s=600.0, owner="bob"))
-    first.store.close()
-    second = open_store(retention=Retention(operations=3, days=30.0))
-    assert [decode_snapshot(item).id for item in second.store.history("ann").result(20).items] == [
-        "op_0",
-        "op_1",
-        "op_2",
-    ]
-    assert [decode_snapshot(item).id for item in second.store.history("bob").result(20).items] == ["op_new"]
+    with FakeClock() as time:
+        first = open_store()
+        for number in range(10):
+            first.store.persist(row(f"op_{number}", "succeeded", age_s=number * 60.0, owner="ann"))
+        first.store.persist(row("op_old", "succeeded", age_s=30.1 * DAY_S, owner="bob"))
+        first.store.persist(row("op_new", "succeeded", age_s=29.9 * DAY_S, owner="bob"))
+        first.store.close()
+        time.advance(DAY_S)
+        second = open_store(retention=Retention(operations=3, days=30.0))
+        ann, bob = (second.store.history(owner).result(20).items for owner in ("ann", "bob"))
+        assert [decode_snapshot(item).id for item in ann] == ["op_0", "op_1", "op_2"]
+        assert [decode_snapshot(item).id for item in bob] == ["op_new"]
 
 
 def test_a_revoked_token_stays_revoked(open_store: OpenStore) -> None:
-    """The next life of the hub knows which tokens are void, until they would be void anyway."""
-    first = open_store()
-    first.store.revoke("t_stolen", row().changed_at + 3_600)
-    first.store.revoke("t_expired", row().changed_at - 1)
-    first.store.close()
-    assert open_store().store.revoked() == ["t_stolen"]
+    """The next life of the hub knows which tokens are void; it forgets those that would be void anyway."""
+    with FakeClock() as time:
+        first = open_store()
+        first.store.revoke("t_stolen", clock.wall() + 31 * DAY_S)
+        first.store.revoke("t_expired", clock.wall() - 1)
+        first.store.close()
+        time.advance(31 * DAY_S)
+        open_store().store.close()
+        time.advance(DAY_S)
+        assert open_store().store.revoked() == ["t_stolen"]
 
 
 def test_a_number_that_sqlite_cannot_hold_spoils_only_its_own_row(

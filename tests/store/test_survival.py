@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from progress_kit.protocol import decode_snapshot
-from progress_kit.store.schema import MIGRATIONS
 
 from .conftest import Opened, row
 
@@ -62,42 +60,6 @@ def test_kill_9_loses_nothing_that_was_called_stored(open_store: OpenStore, path
         assert decode_snapshot(opened.rows[operation].snapshot).seq == opened.rows[operation].seq
 
 
-def test_a_damaged_file_is_kept_aside(open_store: OpenStore, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Rubbish where the history should be: one warning, life in memory, and a new file at the next start."""
-    path.parent.mkdir()
-    path.write_bytes(b"This is no database." * 1_000)
-    opened = open_store()
-    opened.store.persist(row("op_1", "succeeded", 1))
-    assert opened.store.count("local").result(20) == 1
-    (status, reason) = opened.store.status
-    assert status == "memory"
-    assert "not a database" in str(reason)
-    assert opened.stored == []
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    (aside,) = path.parent.glob("history.sqlite3.broken-*")
-    assert aside.read_bytes().startswith(b"This is no database.")
-    assert open_store().store.status == ("ok", None)
-
-
-def test_a_file_that_is_damaged_while_it_is_used(
-    open_store: OpenStore, path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A page that turns out broken in the middle of the work costs the history, not the answer."""
-    opened = open_store()
-    for number in range(200):
-        opened.store.persist(row(f"op_{number}", "succeeded", 1))
-    opened.store.close()
-    content = bytearray(path.read_bytes())
-    for page in range(4_096, len(content), 4_096):
-        content[page : page + 64] = b"\xff" * 64
-    path.write_bytes(content)
-    opened = open_store()
-    assert opened.store.history("local").result(20).items == []
-    assert opened.store.status[0] == "memory"
-    assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
-    assert list(path.parent.glob("history.sqlite3.broken-*"))
-
-
 @pytest.mark.parametrize("obstacle", ["a directory in its place", "a file as its folder"])
 def test_a_place_that_cannot_be_written(
     open_store: OpenStore, tmp_path: Path, obstacle: str, caplog: pytest.LogCaptureFixture
@@ -115,36 +77,6 @@ def test_a_place_that_cannot_be_written(
     assert opened.store.status[0] == "memory"
     assert opened.stored == []
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-
-
-def test_a_file_made_by_a_newer_version_is_left_alone(open_store: OpenStore, path: Path) -> None:
-    """After a downgrade the newer file is neither read, changed nor moved."""
-    open_store().store.close()
-    with sqlite3.connect(path) as newer:
-        newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    newer.close()
-    opened = open_store()
-    assert opened.store.status[0] == "memory"
-    assert "schema version" in str(opened.store.status[1])
-    assert path.exists()
-    assert not list(path.parent.glob("*.broken-*"))
-
-
-def test_every_older_file_is_brought_up_to_date(open_store: OpenStore, path: Path) -> None:
-    """A file that has seen only the first migrations works after the start."""
-    for seen in range(len(MIGRATIONS) + 1):
-        path.parent.mkdir(exist_ok=True)
-        path.unlink(missing_ok=True)
-        with sqlite3.connect(path) as older:
-            for statements in MIGRATIONS[:seen]:
-                for statement in statements:
-                    older.execute(statement)
-            older.execute(f"PRAGMA user_version = {seen}")
-        older.close()
-        opened = open_store()
-        opened.store.persist(row("op_1", "succeeded", 1))
-        opened.wait_until_stored("op_1", 1)
-        opened.store.close()
 
 
 # Runs a store under a limit, as another user where one is given, and says what became of it.
