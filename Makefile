@@ -17,6 +17,8 @@ NODE := jupyter_ext/labextension
 BUILT := jupyter_ext/progress_kit_jupyter/labextension/package.json
 # The widget, for pages without the labextension.
 WIDGET := progress_kit/display/static/widget.js
+# The server's own pages: all operations, and what share links lead to.
+PAGE := jupyter_ext/progress_kit_jupyter/static/page.js
 LINK := $(VENV)/share/jupyter/labextensions/progress-kit
 
 # Directories are listed too: their time changes when a file is removed.
@@ -42,7 +44,7 @@ help: ## this list
 # ---------------------------------------------------------------- what people use
 
 .PHONY: lab
-lab: $(STAMPS)/lab $(BUILT) $(WIDGET) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
+lab: $(STAMPS)/lab $(BUILT) $(WIDGET) $(PAGE) ## JupyterLab with the quickstart notebook (PORT=8888, IP=localhost)
 	$(BIN)/jupyter lab --ServerApp.ip=$(IP) --ServerApp.port=$(PORT) --ServerApp.root_dir="$(CURDIR)" \
 		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT) $(NOT_SHARED)
 
@@ -64,6 +66,10 @@ coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be co
 mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state machine find each (about 10 minutes)
 	$(BIN)/python -m tests.hub.breaks
 
+.PHONY: chaos
+chaos: $(STAMPS)/dev ## the long tests of faults and attacks, with their figures (minutes each)
+	$(BIN)/python -m pytest -s tests/chaos/chaos_*.py
+
 .PHONY: bench
 bench: $(STAMPS)/dev $(BUILT) $(WIDGET) chromium ## the figures of the benchmarks, side by side
 	unset PYTHONDONTWRITEBYTECODE; for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file; done
@@ -81,7 +87,7 @@ generate: $(STAMPS)/dev $(STAMPS)/node ## write the JSON Schema of the wire and 
 
 .PHONY: clean
 clean: ## remove what was built, keep what was installed
-	rm -rf build dist $(NODE)/lib $(NODE)/*.tsbuildinfo $(dir $(BUILT)) $(dir $(WIDGET)) .coverage* htmlcov
+	rm -rf build dist $(NODE)/lib $(NODE)/*.tsbuildinfo $(dir $(BUILT)) $(dir $(WIDGET)) $(dir $(PAGE)) .coverage* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find progress_kit jupyter_ext tests notebooks -name node_modules -prune -o \
 		\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
@@ -103,7 +109,7 @@ lint-python: $(STAMPS)/dev
 	$(BIN)/lint-imports
 
 .PHONY: lint-typescript
-lint-typescript: $(STAMPS)/dev $(BUILT) $(WIDGET)
+lint-typescript: $(STAMPS)/dev $(BUILT) $(WIDGET) $(PAGE)
 	$(NPM) run --silent types:check
 	$(NPM) run --silent typecheck
 	$(NPM) run --silent lint:check
@@ -141,6 +147,10 @@ $(BUILT): $(STAMPS)/lab $(STAMPS)/node $(NODE_SOURCES)
 
 $(WIDGET): $(BUILT)
 	$(NPM) run --silent build:widget
+	touch $@
+
+$(PAGE): $(BUILT)
+	$(NPM) run --silent build:page
 	touch $@
 
 .PHONY: chromium

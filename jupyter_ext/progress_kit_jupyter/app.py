@@ -7,28 +7,34 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
-from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server import version_info
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from traitlets import Dict, Enum, Float, Int, List, TraitError, Unicode, default, validate
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitError, Unicode, default, validate
 
+from progress_kit.hub import WHEN, AwayNotices, AwayPolicy
 from progress_kit.protocol import Limits
 from progress_kit.protocol.messages import HistoryMode
 from progress_kit.store import Retention
 from progress_kit_jupyter._version import __version__
+from progress_kit_jupyter.activity import Activity
 from progress_kit_jupyter.auth import LOCAL, Guard, is_stock
+from progress_kit_jupyter.away import Away, Postman, read_urls
 from progress_kit_jupyter.cells import CellObserver
 from progress_kit_jupyter.connection_file import ConnectionFileOwner, describe
 from progress_kit_jupyter.driver import HubDriver
 from progress_kit_jupyter.identity import HubLock, hub_id_of, signing_key
 from progress_kit_jupyter.kernels import Deaths, KernelWatch
+from progress_kit_jupyter.metrics import HubMetrics
 from progress_kit_jupyter.pages import tell_kernels, tell_no_more
 from progress_kit_jupyter.progress import ROUTES
+from progress_kit_jupyter.spool import SpoolReader
+from progress_kit_jupyter.tracing import Tracing
 
 log: Final = logging.getLogger("progress_kit")
-MINIMUM_SERVER: Final = (2, 16)
-"""The first one that tells its extensions when the port is final."""
+MINIMUM_SERVER: Final = (2, 21)
+"""The first one without a hole that matters here; see SECURITY.md."""
 
 
 class Running(NamedTuple):
@@ -40,6 +46,10 @@ class Running(NamedTuple):
     lock: HubLock | None
     kernels: KernelWatch
     cells: CellObserver
+    spool: SpoolReader
+    activity: Activity
+    metrics: HubMetrics
+    away: Away | None
 
 
 class ProgressKit(ExtensionApp):
@@ -99,12 +109,58 @@ class ProgressKit(ExtensionApp):
         """,
     ).tag(config=True)
 
+    notify_urls = List(
+        Unicode(),
+        help="""Where the ends of operations are told outside the browser: addresses of Apprise, such as
+        "ntfy://ntfy.sh/my-topic" or "mailto://…". Only ends of operations of `owner` are. Default: none.
+
+        An address is a secret, and a server with --debug logs its configuration: better put it into `notify_file`.
+        """,
+    ).tag(config=True)
+    notify_file = Unicode(
+        help="""A file with more such addresses, one on each line; it must be readable by its owner alone (mode 0600).
+        Default: progress_kit/notify-urls in Jupyter's configuration directory. Read when the server starts."""
+    ).tag(config=True)
+    notify_when = Enum(
+        WHEN,
+        "longer",
+        help="""Which ends are told there: "never", "failure", "longer" (than notify_after_s) or "always".
+        Operations with a policy of their own go by that.""",
+    ).tag(config=True)
+    notify_after_s = Float(
+        30.0, min=0.0, help="""How many seconds an operation must take, where notify_when is "longer"."""
+    ).tag(config=True)
+    notify_away_only = Bool(
+        True,  # noqa: FBT003 - how traits are written
+        help="""Whether only those ends are told there that no open page of the user took note of (True), or all.""",
+    ).tag(config=True)
+    notify_per_minute = Int(
+        6, min=1, help="How many such notices are sent in a minute at most; what is more is told together."
+    ).tag(config=True)
+
+    activity_hours = Float(
+        24.0,
+        min=0.0,
+        help="""For how many hours from its start a running operation counts as activity of this server, so that neither
+        JupyterHub's idle culler nor ServerApp.shutdown_no_activity_timeout stops it. 0: never.""",
+    ).tag(config=True)
+
+    tracing = Bool(
+        False,  # noqa: FBT003 - how traits are written
+        help="""Whether each operation that ends becomes an OpenTelemetry span, with its stages as children. They go to
+        the tracer provider of the server's process.""",
+    ).tag(config=True)
+
     running: Running | None = None
     _stopped = False
 
     @default("history_file")
     def _default_history_file(self) -> str:
         return str(Path(jupyter_data_dir()) / "progress_kit" / "history.sqlite3")
+
+    @default("notify_file")
+    def _default_notify_file(self) -> str:
+        return str(Path(jupyter_config_dir()) / "progress_kit" / "notify-urls")
 
     @default("owner")
     def _default_owner(self) -> str:
@@ -166,8 +222,16 @@ class ProgressKit(ExtensionApp):
             log.warning("Kernels cannot find the hub, its connection file was not written: %s", error)
         tell_kernels()
         cells = CellObserver(serverapp, driver, self.owner, self.cells_after_s)
-        kernels = KernelWatch(serverapp, Deaths(driver), cells)
-        self.running = Running(driver, guard, file, lock, kernels, cells)
+        spool = SpoolReader(driver, runtime_dir, self.owner)
+        kernels = KernelWatch(serverapp, spool, Deaths(driver), cells)
+        activity = Activity(driver, serverapp.web_app.settings, self.activity_hours)
+        metrics = HubMetrics(driver)
+        away = self._away(driver)
+        self._trace(driver)
+        self.running = Running(driver, guard, file, lock, kernels, cells, spool, activity, metrics, away)
+        activity.start()
+        metrics.start()
+        spool.start()
         cells.start()
         await kernels.start()
         self.log.info("progress_kit: hub %s is ready", hub_id)
@@ -177,16 +241,43 @@ class ProgressKit(ExtensionApp):
         self._stopped = True
         if self.running is None:
             return
-        driver, _, file, lock, kernels, cells = self.running
+        driver, _, file, lock, kernels, cells, spool, activity, metrics, away = self.running
         self.running = None
+        activity.stop()
+        metrics.stop()
         file.remove()
         tell_no_more()
         kernels.stop()
         cells.stop()
+        spool.stop()
         await driver.stop()
+        if away is not None:
+            await away.stop()
         log.parent = logging.root
         if lock is not None:
             lock.release()
+
+    def _away(self, driver: HubDriver) -> Away | None:
+        """Tell ends outside the browser, if there is an address for it."""
+        urls = [*self.notify_urls, *read_urls(Path(self.notify_file))]
+        if not urls:
+            return None
+        notices = AwayNotices(
+            AwayPolicy(when=self.notify_when, after_s=self.notify_after_s), per_minute=self.notify_per_minute
+        )
+        away = Away(self.owner, notices, Postman(urls), untold_only=self.notify_away_only)
+        driver.on_announced = away.announced
+        away.start()
+        return away
+
+    def _trace(self, driver: HubDriver) -> None:
+        """Make spans of what ends, if that is wanted."""
+        if not self.tracing:
+            return
+        try:
+            driver.on_ended = Tracing().ended
+        except ImportError:
+            log.warning("Spans take OpenTelemetry: run `pip install 'progress-kit[otel]'`")
 
     def _identify(self, runtime_dir: Path, root_dir: Path) -> tuple[bytes, HubLock | None, str]:
         """Return key, lock and id; without a place for them, ones that last until the server stops."""

@@ -21,6 +21,7 @@ RESOURCE: Final = "progress"
 LOCAL: Final = "local"
 _ACTIONS: Final[dict[Scope, str]] = {"subscribe": "read", "publish": "write", "command": "execute"}
 _LOGIN_S: Final = 300.0
+_OWN_SITES: Final = frozenset({"none", "same-origin"})
 LOGIN: Final = "login"
 """In place of a token's id, in the claims of a Jupyter login."""
 
@@ -51,6 +52,9 @@ class Guard:
     def is_origin_allowed(self, request: HTTPServerRequest) -> bool:
         """Whether the request comes from no page, from one of this server, or from a listed one."""
         origins = [*request.headers.get_list("Origin"), *request.headers.get_list("Sec-WebSocket-Origin")]
+        if not origins:
+            # Images, scripts, frames and links carry the cookies and no origin; browsers say whose page asks for them.
+            return request.headers.get("Sec-Fetch-Site", "none").lower() in _OWN_SITES
         host = request.headers.get("Host", "").lower()
         return all(self.is_listed(origin) or _netloc(origin) == host for origin in origins)
 

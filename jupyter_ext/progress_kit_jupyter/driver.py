@@ -5,19 +5,21 @@ import hashlib
 import hmac
 import logging
 import secrets
-from asyncio import AbstractEventLoop, Future, TimerHandle
-from collections.abc import Callable
+from asyncio import AbstractEventLoop, Future, Handle, TimerHandle
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
-
-from tornado.websocket import WebSocketClosedError
+from typing import TYPE_CHECKING, Final
 
 from progress_kit import clock
 from progress_kit.errors import ProtocolError
 from progress_kit.hub import (
+    Announced,
     Close,
+    Commanded,
     Connected,
     Disconnected,
+    Ended,
     Event,
     Executed,
     KeepInbox,
@@ -33,17 +35,20 @@ from progress_kit.hub import (
     Received,
     Restored,
     Send,
+    Spooled,
     Stored,
     StoreStatus,
     Tick,
     TokenAuthority,
+    WatchesCells,
     Writable,
 )
-from progress_kit.model import Prior, Pseudonyms, StoredOperation, Via
+from progress_kit.model import Prior, Pseudonyms, Snapshot, StoredOperation, Via
 from progress_kit.protocol import Limits, decode_snapshot
 from progress_kit.protocol.messages import HistoryMode
 from progress_kit.protocol.rest import StoreState
 from progress_kit.store import Record, Retention, Store
+from progress_kit_jupyter.lines import Line, Message, Socket, line_to
 
 if TYPE_CHECKING:
     from progress_kit.protocol.messages import Execution
@@ -51,14 +56,8 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("progress_kit")
 
 
-class Socket(Protocol):
-    """What the driver needs of a WebSocket."""
-
-    def write_message(self, message: bytes) -> "Future[None]":
-        """Send one text frame; the future is done when it has left."""
-
-    def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Close the connection."""
+TURN_EVENTS: Final = 64
+"""When so many events of one turn of the loop wait for the hub, those who send more are asked to wait too."""
 
 
 class HubDriver:
@@ -79,12 +78,25 @@ class HubDriver:
         names = Pseudonyms(hmac.digest(key, b"pseudonyms of the history", hashlib.sha256))
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._sockets: dict[int, Socket] = {}
+        self._lines: dict[int, Line] = {}
         self._in_flight: dict[int, int] = {}
+        """How many writes of a connection have not left yet, where there are any."""
+        self._events: list[Event] = []
+        """What has happened in this turn of the loop."""
+        self._turn: Handle | None = None
+        self._caught_up: Future[None] | None = None
         self._last_conn = 0
         self._timer: TimerHandle | None = None
         self._stopped = False
         self.on_execution: Callable[[str, Execution], None] | None = None
+        self.on_watches_cells: Callable[[str, bool], None] | None = None
         """Is told which cells the pages of an owner have sent to kernels."""
+        self.on_announced: Callable[[Announced], None] | None = None
+        self.on_ended: Callable[[Snapshot], None] | None = None
+        self.sent_bytes = 0
+        """How much has been sent over WebSockets."""
+        self.closed: Counter[int] = Counter()
+        """How many connections the hub has closed, by close code."""
         self._started = clock.monotonic()
         self.store = Store(history, hub_id, self._on_stored, self._on_status, retention, names=names)
         rows = self.store.start()
@@ -115,24 +127,39 @@ class HubDriver:
         """Take in a connection that the guard let through; return its number."""
         self._last_conn += 1
         self._sockets[self._last_conn] = socket
+        self._lines[self._last_conn] = line_to(socket)
         self._handle(Connected(self._last_conn, has_origin, via))
         return self._last_conn
 
-    def receive(self, conn: int, frame: str | bytes) -> None:
-        """Take in one frame; nothing if the hub has closed this connection."""
-        if conn in self._sockets:
-            self._handle(Received(conn, frame))
+    def receive(self, conn: int, frame: str | bytes) -> "Future[None] | None":
+        """Take in one frame; nothing if the hub has closed this connection.
+
+        The hub handles the frames of one turn of the loop together, so that what they change is sent at once. Return
+        what is to be waited for before the next frame is read, if the hub has much to do.
+        """
+        if conn not in self._sockets:
+            return None
+        self._soon(Received(conn, frame))
+        if len(self._events) < TURN_EVENTS:
+            return None
+        if self._caught_up is None:
+            self._caught_up = self._loop.create_future()
+        return self._caught_up
 
     def disconnect(self, conn: int) -> None:
         """Say that a connection is gone."""
-        self._sockets.pop(conn, None)
-        self._in_flight.pop(conn, None)
+        self._forget(conn)
         self._handle(Disconnected(conn))
 
     def withdraw(self, owner: str, operation: str) -> None:
         """Take back an operation that the server made itself: nobody is shown it any more, and none is stored."""
+        self._settle()
         self.perform(self.manager.withdraw(owner, operation, self.now()))
         self.store.delete(owner, operation)
+
+    def take_in(self, spooled: Spooled) -> None:
+        """Take in what dead processes wrote down."""
+        self._handle(spooled)
 
     def kernel_died(self, kernel_id: str) -> None:
         """Say that the process of a kernel of this server is gone."""
@@ -140,6 +167,7 @@ class HubDriver:
 
     async def stop(self) -> None:
         """Close all connections, and the store after it has written what is queued."""
+        self._settle()
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
@@ -150,14 +178,26 @@ class HubDriver:
 
     # ------------------------------------------------------------ outputs
 
-    def perform(self, outputs: list[Output]) -> None:  # noqa: C901 - a flat table, one row per output
-        """Do what the hub said, in order, and see to the next tick."""
+    def perform(self, outputs: list[Output]) -> None:  # noqa: C901, PLR0912 - a flat table, one row per output
+        """Do what the hub said, in order, and see to the next tick; all that one connection is sent is one write."""
+        waiting: dict[int, list[Message]] = {}
+        # What many are sent is one and the same object, and so are its frame and the list for those who get only that.
+        shared: dict[int, list[Message]] = {}
         for output in outputs:
             match output:
-                case Send(conn, data):
-                    self._send(conn, data)
+                case Send():
+                    data = output.data
+                    messages = shared.get(id(data))
+                    if messages is None:
+                        messages = shared[id(data)] = [Message(data)]
+                    before = waiting.setdefault(output.conn, messages)
+                    if before is not messages:
+                        waiting[output.conn] = before + messages
                 case Close(conn, code, reason):
-                    socket = self._sockets.pop(conn, None)
+                    self._write(conn, waiting.pop(conn, ()))
+                    self.closed[code] += 1
+                    socket = self._sockets.get(conn)
+                    self._forget(conn)
                     if socket is not None:
                         socket.close(code, reason)
                 case Persist(row):
@@ -169,8 +209,22 @@ class HubDriver:
                 case Executed(owner, message):
                     if self.on_execution is not None:
                         self.on_execution(owner, message)
+                case WatchesCells(owner, wanted):
+                    if self.on_watches_cells is not None:
+                        self.on_watches_cells(owner, wanted)
                 case KeepInbox(owner, items):
                     self.store.keep_inbox(owner, items)
+                case Announced():
+                    if self.on_announced is not None:
+                        self.on_announced(output)
+                case Ended(snapshot):
+                    if self.on_ended is not None:
+                        self.on_ended(snapshot)
+                case Commanded(by, operation, action):
+                    # The trace of who did what; `by` comes from outside, so it is quoted.
+                    log.info("Operation %s: %s, asked for by %r", operation, action, by)
+        for conn, messages in waiting.items():
+            self._write(conn, messages)
         self._schedule()
 
     def _load_prior(self, owner: str, kind: str, stages: tuple[str, ...]) -> None:
@@ -180,27 +234,57 @@ class HubDriver:
 
         asyncio.wrap_future(self.store.prior(owner, kind, stages), loop=self._loop).add_done_callback(loaded)
 
-    def _handle(self, event: Event) -> None:
-        if not self._stopped:
-            self.perform(self.manager.handle(event, self.now()))
+    def _forget(self, conn: int) -> None:
+        self._sockets.pop(conn, None)
+        self._lines.pop(conn, None)
+        self._in_flight.pop(conn, None)
 
-    def _send(self, conn: int, data: bytes) -> None:
-        socket = self._sockets.get(conn)
-        if socket is None:
-            return
+    # ------------------------------------------------------------ events
+
+    def _handle(self, *events: Event) -> None:
+        """Have the hub take in what has happened in this turn, and now this."""
+        self._events.extend(events)
+        self._settle()
+
+    def _soon(self, event: Event) -> None:
+        """Have the hub take this in before the next turn of the loop."""
+        self._events.append(event)
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._settle)
+
+    def _settle(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        events, self._events = self._events, []
+        caught_up, self._caught_up = self._caught_up, None
         try:
-            left = socket.write_message(data)
-        except WebSocketClosedError:
-            return  # its on_close follows
-        self._in_flight[conn] = self._in_flight.get(conn, 0) + 1
-        left.add_done_callback(lambda future: self._left(conn, future))
+            if events and not self._stopped:
+                self.perform(self.manager.handle_all(events, self.now()))
+        finally:
+            if caught_up is not None and not caught_up.done():
+                caught_up.set_result(None)
+
+    def _write(self, conn: int, messages: Sequence[Message]) -> None:
+        line = self._lines.get(conn)
+        if line is None or not messages:
+            return
+        for message in messages:
+            self.sent_bytes += len(message.frame)
+        left = line.write(messages)
+        if left is not None:
+            self._in_flight[conn] = self._in_flight.get(conn, 0) + 1
+            left.add_done_callback(lambda future: self._left(conn, future))
+        elif conn not in self._in_flight:
+            self._soon(Writable(conn))
 
     def _left(self, conn: int, future: "Future[None]") -> None:
         if future.cancelled() or future.exception() is not None or conn not in self._sockets:
             return
         self._in_flight[conn] -= 1
         if self._in_flight[conn] == 0:
-            self._handle(Writable(conn))
+            del self._in_flight[conn]
+            self._soon(Writable(conn))
 
     # ------------------------------------------------------------ time
 
@@ -230,12 +314,8 @@ class HubDriver:
         self._on_loop([StoreStatus(status, reason)])
 
     def _on_loop(self, events: "list[Stored] | list[StoreStatus]") -> None:
-        def handle_all() -> None:
-            for event in events:
-                self._handle(event)
-
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(handle_all)
+            self._loop.call_soon_threadsafe(self._handle, *events)
 
 
 def _is_readable(row: StoredOperation) -> bool:

@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
+import stat
 import sys
 from pathlib import Path
 from typing import Final
@@ -12,25 +14,48 @@ from progress_kit.hub.tokens import KEY_BYTES
 
 KEY_FILE: Final = "progress-kit-key"
 _MAX_SERVERS: Final = 1_000
+_MAX_KEY_BYTES: Final = 4_096
+# Of 32 random bytes fewer are different once in 10¹⁹ times; a file full of zeros after a power failure has one.
+_DISTINCT_BYTES: Final = 12
+
+log: Final = logging.getLogger("progress_kit")
 
 
 def signing_key(runtime_dir: Path) -> bytes:
     """Return the key in `runtime_dir`, made once, so that tokens outlive a restart; raises `OSError`.
 
-    A file that is too short (a crash while it was written) is made anew.
+    A key that is too short or not random (a crash while it was written), that everybody could read or write, or that
+    somebody else has put there is not believed: a new one takes its place, and all tokens are void. One that was open
+    to the group, as volumes of Kubernetes are by `fsGroup`, is closed and stays.
     """
     path = runtime_dir / KEY_FILE
     try:
-        key = path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
-        key = b""
-    if len(key) >= KEY_BYTES:
-        if sys.platform != "win32" and path.stat().st_mode & 0o077:
+        write_private(path, secrets.token_bytes(2 * KEY_BYTES), replace=False)
+        return path.read_bytes()  # another server may have been faster: what is in the file counts
+    except OSError as error:
+        return _new_key(path, f"it cannot be read ({error.strerror})")
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        key = file.read(_MAX_KEY_BYTES) if stat.S_ISREG(status.st_mode) else b""
+    if len(key) < KEY_BYTES or len(set(key)) < _DISTINCT_BYTES:
+        return _new_key(path, f"it holds no random key of at least {KEY_BYTES} bytes")
+    if sys.platform != "win32":
+        if status.st_uid != os.geteuid():
+            return _new_key(path, "it belongs to another user")
+        if status.st_mode & 0o007:
+            return _new_key(path, f"everybody could reach it (mode {stat.S_IMODE(status.st_mode):o})")
+        if status.st_mode & 0o070:
             path.chmod(0o600)
-        return key
-    write_private(path, secrets.token_bytes(2 * KEY_BYTES), replace=bool(key))
-    # Another server may have been faster: what is in the file counts.
-    return path.read_bytes()
+    return key
+
+
+def _new_key(path: Path, reason: str) -> bytes:
+    log.warning("%s is replaced: %s. All earlier tokens and share links are void", path, reason)
+    key = secrets.token_bytes(2 * KEY_BYTES)
+    write_private(path, key)
+    return key
 
 
 def write_private(path: Path, content: bytes, *, replace: bool = True) -> None:

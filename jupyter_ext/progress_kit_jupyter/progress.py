@@ -1,7 +1,10 @@
 """The endpoint: WebSocket and REST. The handlers carry; guard and hub decide."""
 
+import asyncio
+from asyncio import Future
 from typing import Final
 
+import msgspec
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
@@ -10,12 +13,20 @@ from tornado.websocket import WebSocketHandler
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub import Claims
-from progress_kit.protocol import SUBPROTOCOL
+from progress_kit.protocol import SUBPROTOCOL, decode_as, openapi
 from progress_kit.protocol.messages import Filter, ResumePoint
-from progress_kit.protocol.rest import CommandRequest, CommandResponse, TokenRequest
+from progress_kit.protocol.rest import (
+    CommandAnswer,
+    CommandRequest,
+    CommandResponse,
+    InboxRequest,
+    PutRequest,
+    TokenRequest,
+)
 from progress_kit_jupyter import reading
 from progress_kit_jupyter.auth import LOGIN
 from progress_kit_jupyter.handlers import ProgressAPIHandler, ProgressHandler, admitted
+from progress_kit_jupyter.page import PAGES
 
 _ID: Final = r"([A-Za-z0-9_.:-]{1,128})"
 
@@ -62,10 +73,13 @@ class ProgressWebSocket(ProgressHandler, WebSocketMixin, WebSocketHandler, Jupyt
         self.set_nodelay(value=True)
         self.conn = self.driver.connect(self, has_origin=self.get_origin() is not None)
 
-    def on_message(self, message: str | bytes) -> None:
-        """Hand one frame to the hub."""
-        if self.conn is not None:
-            self.driver.receive(self.conn, message)
+    def on_message(self, message: str | bytes) -> "Future[None] | None":
+        """Hand one frame to the hub; tornado reads the next one when what is returned is done."""
+        if isinstance(message, bytes):
+            self.close(4400, "text frames only")
+        elif self.conn is not None:
+            return self.driver.receive(self.conn, message)
+        return None
 
     def on_close(self) -> None:
         """Tell the hub that the connection is gone."""
@@ -73,8 +87,17 @@ class ProgressWebSocket(ProgressHandler, WebSocketMixin, WebSocketHandler, Jupyt
             self.driver.disconnect(self.conn)
 
 
+class InboxKnown(msgspec.Struct, frozen=True):
+    """Which revision of the inbox a page has that polls; None: it does not ask for it."""
+
+    inbox: int | None = None
+
+
 class OperationsHandler(ProgressAPIHandler):
-    """``GET operations``: the live ones, or what changed since ``epoch`` and ``revision``."""
+    """``GET operations``: the live ones, or what changed since ``epoch`` and ``revision``.
+
+    With ``inbox``, the revision of the inbox that a page has (0 at first), the answer has the inbox if it is newer.
+    """
 
     @admitted("subscribe")
     async def get(self, claims: Claims) -> None:
@@ -82,18 +105,44 @@ class OperationsHandler(ProgressAPIHandler):
         epoch, revision = self.get_query_argument("epoch", ""), self.get_query_argument("revision", "")
         resume = self.query_as(ResumePoint, epoch=epoch, revision=revision) if epoch and revision else None
         wanted = self.query_as(Filter, states=self.states_asked_for(), notebook=self.get_query_argument("notebook", ""))
-        self.answer(self.driver.manager.poll(claims, wanted, resume, self.driver.now()))
+        inbox = self.query_as(InboxKnown, inbox=self.get_query_argument("inbox", "")).inbox
+        self.answer(self.driver.manager.poll(claims, wanted, resume, self.driver.now(), inbox=inbox))
+
+
+class InboxHandler(ProgressAPIHandler):
+    """``POST inbox``: what a page that polls has shown of the inbox, and will tell of."""
+
+    allowed_methods = "POST"
+
+    @admitted("subscribe")
+    async def post(self, claims: Claims) -> None:
+        """Answer with the inbox, and with what the page may tell of."""
+        answer, outputs = self.driver.manager.inbox(claims, self.body_as(InboxRequest), self.driver.now())
+        self.driver.perform(outputs)
+        self.answer(answer)
 
 
 class OperationHandler(ProgressAPIHandler):
-    """``GET operations/{id}`` and ``DELETE operations/{id}``."""
+    """``GET operations/{id}``, ``PUT operations/{id}`` and ``DELETE operations/{id}``."""
 
-    allowed_methods = "GET, DELETE"
+    allowed_methods = "GET, PUT, DELETE"
 
     @admitted("subscribe")
     async def get(self, claims: Claims, operation: str) -> None:
         """Answer with the snapshot."""
         self.answer(await reading.operation(self.driver, claims, operation))
+
+    @admitted("publish")
+    async def put(self, claims: Claims, operation: str) -> None:
+        """Take in one state of the operation; answer, of an end when it is stored, with the commands that wait."""
+        if self.get_origin() is not None:
+            raise ProtocolError("forbidden", "a page does not publish")
+        driver = self.driver
+        wanted = decode_as(self.request.body, PutRequest, limit=driver.manager.limits.frame_bytes)
+        driver.perform(driver.manager.put(claims, operation, wanted, driver.now()))
+        if driver.manager.known(operation) == "ended":
+            await asyncio.wrap_future(driver.store.get(claims.sub, operation))  # answered when all before is written
+        self.answer(driver.manager.told(operation))
 
     @admitted("command")
     async def delete(self, claims: Claims, operation: str) -> None:
@@ -125,6 +174,21 @@ class CommandsHandler(ProgressAPIHandler):
         )
         self.driver.perform(outputs)
         self.answer(CommandResponse(request=request), 202)
+
+
+class CommandHandler(ProgressAPIHandler):
+    """``POST operations/{id}/commands/{request}``: the answer of who publishes by requests."""
+
+    allowed_methods = "POST"
+
+    @admitted("publish")
+    async def post(self, claims: Claims, operation: str, request: str) -> None:
+        """Tell who has asked whether the command was accepted."""
+        if self.get_origin() is not None:
+            raise ProtocolError("forbidden", "a page does not publish")
+        answer = self.body_as(CommandAnswer)
+        self.driver.perform(self.driver.manager.answer(claims, operation, request, answer, self.driver.now()))
+        self._finish_json(204, None)
 
 
 class HistoryHandler(ProgressAPIHandler):
@@ -214,16 +278,29 @@ class HealthHandler(ProgressAPIHandler):
         self.answer(await reading.health(self.driver, claims, self._extension.version))
 
 
+class OpenAPIHandler(ProgressAPIHandler):
+    """``GET openapi.json``."""
+
+    @admitted(None)
+    async def get(self, _claims: Claims) -> None:
+        """Answer with the description of this interface."""
+        self.answer(openapi.document(self._extension.version))
+
+
 ROUTES: Final = (
+    *PAGES,
     (r"/progress-kit/ws", ProgressWebSocket),
     (r"/progress-kit/api/operations", OperationsHandler),
     (rf"/progress-kit/api/operations/{_ID}", OperationHandler),
     (rf"/progress-kit/api/operations/{_ID}/tasks", TasksHandler),
     (rf"/progress-kit/api/operations/{_ID}/commands", CommandsHandler),
+    (rf"/progress-kit/api/operations/{_ID}/commands/{_ID}", CommandHandler),
+    (r"/progress-kit/api/inbox", InboxHandler),
     (r"/progress-kit/api/history", HistoryHandler),
     (r"/progress-kit/api/kinds", KindsHandler),
     (r"/progress-kit/api/priors/(.+)", PriorHandler),
     (r"/progress-kit/api/tokens", TokensHandler),
     (rf"/progress-kit/api/tokens/{_ID}", TokenHandler),
     (r"/progress-kit/api/health", HealthHandler),
+    (r"/progress-kit/api/openapi\.json", OpenAPIHandler),
 )

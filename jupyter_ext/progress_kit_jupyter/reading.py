@@ -108,8 +108,8 @@ async def delete_history(driver: HubDriver, claims: Claims, *, kind: str | None)
 
 
 async def health(driver: HubDriver, claims: Claims, version: str) -> Health:
-    """Return how the hub is, with the number of ended operations that `claims` may see."""
-    live, publishers, subscribers = driver.manager.counts()
+    """Return how the hub is, with the numbers of operations that `claims` may see."""
+    _, publishers, subscribers = driver.manager.counts()
     status, reason = driver.store.status
     return Health(
         status="ok" if status == "ok" else "degraded",
@@ -121,7 +121,10 @@ async def health(driver: HubDriver, claims: Claims, version: str) -> Health:
         now=driver.now().wall,
         uptime_s=driver.uptime_s,
         store=StoreHealth(status=status, reason=reason),
-        operations=OperationCounts(live=live, history=await asyncio.wrap_future(driver.store.count(claims.sub))),
+        operations=OperationCounts(
+            live=driver.manager.count_visible(claims),
+            history=await asyncio.wrap_future(driver.store.count(claims.sub)) if _is_whole(claims) else 0,
+        ),
         publishers=publishers,
         subscribers=subscribers,
     )
@@ -133,8 +136,12 @@ def revoke(driver: HubDriver, jti: str) -> None:
     driver.store.revoke(jti, driver.now().wall + SHARE_S)
 
 
+def _is_whole(claims: Claims) -> bool:
+    return claims.op is None and claims.nb is None
+
+
 def _check_whole(claims: Claims) -> None:
-    if claims.op is not None or claims.nb is not None:
+    if not _is_whole(claims):
         raise ProtocolError("forbidden", "a token for one operation or notebook does not reach the history")
 
 

@@ -18,17 +18,29 @@ _MAX_ANSWER: Final = 256 * 1024
 
 
 def request(  # noqa: PLR0913 - what a request is made of
-    target: Target, method: str, path: str, *, credential: str, timeout_s: float, body: bytes | None = None
+    target: Target,
+    method: str,
+    path: str,
+    *,
+    credential: str,
+    timeout_s: float,
+    body: bytes | None = None,
+    most: int = _MAX_ANSWER,
+    login: bool = False,
 ) -> tuple[int, bytes]:
-    """Return status and body of the answer to `method` of `path` below the API; raises `HubUnreachableError`."""
-    headers = {TOKEN_HEADER: credential, "Connection": "close"}
+    """Return status and body (at most `most` bytes of it) of the answer to `method` of `path` below the API.
+
+    With `login` the credential is Jupyter's own token and no token of ours. Raises `HubUnreachableError`.
+    """
+    headers = {"Authorization": f"token {credential}"} if login else {TOKEN_HEADER: credential}
+    headers["Connection"] = "close"
     if body is not None:
         headers["Content-Type"] = "application/json"
     connection, address = _open(target, target.api_path(path), timeout_s)
     try:
         connection.request(method, address, body=body, headers=headers)
         response = connection.getresponse()
-        return response.status, response.read(_MAX_ANSWER)
+        return response.status, response.read(most)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # Without OSError: a credential with characters that no header may have; the text would repeat it.
         reason = (str(error) if isinstance(error, OSError) else "") or type(error).__name__

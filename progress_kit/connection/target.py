@@ -7,6 +7,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 
+class Secret(str):
+    """A text that shows itself nowhere: tracebacks with values, such as IPython's verbose ones, ask for the repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A hub's address and the credential for it; the credential is never part of the repr.
@@ -22,6 +31,11 @@ class Target:
     pid: int | None = None
     unix_socket: str | None = None
     cafile: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("secret", "token"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Secret(value))
 
     @property
     def host(self) -> str:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from progress_kit.connection.rest import refusal, request
-from progress_kit.connection.target import Target
+from progress_kit.connection.target import Secret, Target
 from progress_kit.errors import HubUnreachableError
 from progress_kit.protocol.rest import TokenRequest, TokenResponse
 
@@ -26,6 +26,9 @@ class AccessToken:
     text: str = field(repr=False)
     expires_in_s: float | None = None
     """Seconds that it is valid from now on; None if only the hub knows."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", Secret(self.text))
 
 
 def access(target: Target, scopes: tuple[Scope, ...], *, timeout_s: float, renew: str | None = None) -> AccessToken:

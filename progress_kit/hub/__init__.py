@@ -1,9 +1,13 @@
 """The server's heart, without IO: operations, leases, subscribers and tokens."""
 
+from progress_kit.hub.away import WHEN, AwayNotice, AwayNotices, AwayPolicy
 from progress_kit.hub.events import (
+    Announced,
     Close,
+    Commanded,
     Connected,
     Disconnected,
+    Ended,
     Event,
     Executed,
     KeepInbox,
@@ -17,9 +21,11 @@ from progress_kit.hub.events import (
     Received,
     Restored,
     Send,
+    Spooled,
     Stored,
     StoreStatus,
     Tick,
+    WatchesCells,
     Writable,
 )
 from progress_kit.hub.keeping import Keeping
@@ -27,11 +33,18 @@ from progress_kit.hub.manager import ProgressConnectionManager
 from progress_kit.hub.tokens import Claims, ConnectionSecret, Login, TokenAuthority
 
 __all__ = [
+    "WHEN",
+    "Announced",
+    "AwayNotice",
+    "AwayNotices",
+    "AwayPolicy",
     "Claims",
     "Close",
+    "Commanded",
     "Connected",
     "ConnectionSecret",
     "Disconnected",
+    "Ended",
     "Event",
     "Executed",
     "KeepInbox",
@@ -48,9 +61,11 @@ __all__ = [
     "Received",
     "Restored",
     "Send",
+    "Spooled",
     "StoreStatus",
     "Stored",
     "Tick",
     "TokenAuthority",
+    "WatchesCells",
     "Writable",
 ]

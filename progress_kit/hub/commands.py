@@ -31,7 +31,7 @@ class Commands:
             raise ProtocolError("terminal", "the operation has ended")
         if message.action not in entry.snapshot.actions:
             raise ProtocolError("unsupported", f"this operation does not support {message.action}")
-        if session is None or session.conn is None:
+        if session is None or (session.conn is None and session.via != "rest"):
             raise ProtocolError("unsupported", "the operation's process is not connected now")
         if len(self._pending) >= PENDING:
             raise ProtocolError("limit", "too many commands are waiting for an answer")
@@ -39,9 +39,16 @@ class Commands:
         request = f"c{self._count}"
         deadline = now.monotonic + ANSWER_S
         self._pending[request] = PendingCommand(asker, message.request, (session.owner, session.id), deadline)
-        return Command(
+        command = Command(
             request=request, operation=message.operation, action=message.action, reason=message.reason, by=by
         )
+        if session.conn is None:
+            # It is told with its next request, and of many that say the same only of the last.
+            same = [key for key, each in session.waiting.items() if _same(each, command)]
+            for key in same:
+                del session.waiting[key]
+            session.waiting[request] = command
+        return command
 
     def answer(self, message: CommandResult, session: Session) -> tuple[int, CommandResult] | None:
         """Return the asker's connection and the answer for it; None where nobody waits for it (any more)."""
@@ -60,3 +67,7 @@ class Commands:
                 del self._pending[request]
                 if pending.asker is not None:
                     yield pending.asker, CommandResult(request=pending.request, ok=False, error="unsupported")
+
+
+def _same(one: Command, other: Command) -> bool:
+    return (one.operation, one.action) == (other.operation, other.action)

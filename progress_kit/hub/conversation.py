@@ -4,16 +4,18 @@ from typing import Final
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
-from progress_kit.hub.events import Executed, Now
+from progress_kit.hub.events import Commanded, Executed, Now, WatchesCells
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Peer, Session, Subscription, may_see
 from progress_kit.hub.publications import Publications
+from progress_kit.hub.rates import Rates, release
 from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Registry
 from progress_kit.hub.tokens import Claims, TokenAuthority
-from progress_kit.model import Snapshot, is_terminal
+from progress_kit.hub.workers import Workers, is_worker
+from progress_kit.model import Snapshot
 from progress_kit.protocol import Limits, decode_client
 from progress_kit.protocol.limits import HELLO_BYTES
 from progress_kit.protocol.messages import (
@@ -34,14 +36,16 @@ from progress_kit.protocol.messages import (
     Read,
     Refresh,
     Subscribe,
+    TaskUpdate,
     Timeline,
     Unsubscribe,
+    WatchCells,
     Welcome,
 )
 
 DEFAULT_RATE_HZ: Final = 20.0
-RATE_WARNING_S: Final = 1.0
-FLOOD_S: Final = 10.0
+CROWDED_RETRY_S: Final = 30.0
+"""When to try again for a connection that there is no room for now."""
 
 
 class Conversation:
@@ -59,6 +63,7 @@ class Conversation:
         notices: Notices,
         records: Records,
         keeping: Keeping,
+        workers: Workers,
     ) -> None:
         self._epoch = epoch
         self._limits = limits
@@ -70,12 +75,17 @@ class Conversation:
         self._notices = notices
         self._records = records
         self._keeping = keeping
+        self._workers = workers
+        self._rates = Rates(limits)
 
     def receive(self, peer: Peer, frame: str | bytes, now: Now) -> None:
         """Take in one frame of one connection."""
         try:
             message = decode_client(frame, limit=self._limits.frame_bytes if peer.claims else HELLO_BYTES)
         except ProtocolError as error:
+            # What the hub does not know costs it time too.
+            if peer.claims is not None and not self._within_rate(peer, None, now):
+                return
             self._outbox.refuse(peer, error, now)
             if peer.claims is None or error.code == "bad_request":
                 self._outbox.close(peer, 4400, "malformed frame")
@@ -103,9 +113,14 @@ class Conversation:
         if publishes and ("publish" not in claims.scopes or claims.op or claims.nb or peer.has_origin):
             self._outbox.close(peer, 4403, "this connection may not publish")
             return
-        same = [other for other in self._outbox.peers.values() if other.claims and other.claims.sub == claims.sub]
-        most = self._limits.publishers_per_user if publishes else self._limits.subscribers_per_user
-        if sum((other.session is not None) == publishes for other in same) >= most:
+        if self._workers.is_void(claims):
+            self._outbox.close(peer, 4401, "the operation of this token has ended")
+            return
+        many = publishes or is_worker(claims)
+        most = self._limits.publishers_per_user if many else self._limits.subscribers_per_user
+        if not self._outbox.join(peer, (*_principal(claims), publishes), most):
+            text = f"this user has {most} such connections, as many as are allowed; close some first"
+            self._outbox.send(peer.conn, Error(code="limit", message=text, retry_after_s=CROWDED_RETRY_S), now)
             self._outbox.close(peer, 4429, "too many connections of this user")
             return
         peer.claims = claims
@@ -127,12 +142,13 @@ class Conversation:
         self._outbox.send(peer.conn, welcome, now)
         if peer.session is not None:
             self._acknowledge_all(peer.session, now)
+            self._workers.catch_up(peer.session, now)
 
     def _begin_session(self, peer: Peer, owner: str, publisher: PublisherInfo, now: Now) -> None:
         session = self._publications.session(owner, publisher.session, now)
         if session.conn is not None:
             self._outbox.close(self._outbox.peers[session.conn], 4409, "session taken over by a newer connection")
-        session.conn, session.via = peer.conn, peer.via
+        session.conn, session.via, session.lease_s = peer.conn, peer.via, None
         session.estimates, session.history = publisher.estimates, self._keeping.both(publisher.history)
         peer.session = session
         self._publications.renew(session, now)
@@ -145,31 +161,36 @@ class Conversation:
         if durable:
             self._outbox.send(session.conn, Ack(durable=durable), now)
 
-    def _within_rate(self, peer: Peer, message: ClientMessage, now: Now) -> bool:
-        """Spend one message of the peer's budget. Ends are never dropped; a flood closes the connection."""
-        passed = now.monotonic - peer.refilled
-        peer.tokens = min(self._limits.burst_messages, peer.tokens + passed * self._limits.messages_per_s) - 1
-        peer.refilled = now.monotonic
-        if peer.tokens >= 0:
+    def _within_rate(self, peer: Peer, message: ClientMessage | None, now: Now) -> bool:
+        """Whether a message is to be handled now. An end always is, and of running states the newest are, later."""
+        verdict = self._rates.spend(peer, now)
+        if verdict == "fine":
             return True
-        if peer.tokens < -FLOOD_S * self._limits.messages_per_s:
-            self._outbox.close(peer, 4429, "too many messages")
-            return False
-        if peer.rate_warned is None or now.monotonic - peer.rate_warned >= RATE_WARNING_S:
-            peer.rate_warned = now.monotonic
-            retry = -peer.tokens / self._limits.messages_per_s
-            text = f"more than {self._limits.messages_per_s:g} messages per second; running states are dropped"
-            self._outbox.send(peer.conn, Error(code="rate", message=text, retry_after_s=retry), now)
+        warning = self._rates.warning(peer, now)
+        if warning is not None:
+            self._outbox.send(peer.conn, warning, now)
         if isinstance(message, Publish) and peer.session is not None:
-            self._publish(peer, tuple(item for item in message.operations if is_terminal(item.state)), now)
+            self._publish(peer, self._rates.hold(peer, message.operations), now)
+        if verdict == "flood":
+            self._outbox.close(peer, 4429, "too many messages")
         return False
+
+    @property
+    def conflated(self) -> int:
+        """How many running states were replaced by newer ones while their publisher was too fast."""
+        return self._rates.conflated
+
+    def catch_up(self, peer: Peer, now: Now) -> None:
+        """Take in what a peer said too fast, if it has been quieter since."""
+        if peer.held and self._rates.has_room(peer, now):
+            self._publish(peer, release(peer), now)
 
     def _dispatch(  # noqa: C901, PLR0912 - a flat table, one row per message type
         self, peer: Peer, claims: Claims, message: ClientMessage, now: Now
     ) -> None:
         match message:
             case Publish():
-                self._publish(peer, message.operations, now)
+                self._publish(peer, release(peer, message.operations), now)
             case Heartbeat():
                 if peer.session is None:
                     raise ProtocolError("forbidden", "this connection does not publish")
@@ -187,9 +208,16 @@ class Conversation:
             case Notified():
                 self._notices.notified(peer, claims, message)
             case Execution():
-                if claims.op or claims.nb or claims.scopes.isdisjoint({"subscribe", "command"}):
-                    raise ProtocolError("forbidden", "this token may not say what a page executes")
+                _require_page(claims)
                 self._outbox.add(Executed(claims.sub, message))
+            case WatchCells():
+                _require_page(claims)
+                peer.watches_cells = message.after_s is not None
+                watching = (other.claims for other in self._outbox.peers.values() if other.watches_cells)
+                wanted = any(other is not None and other.sub == claims.sub for other in watching)
+                self._outbox.add(WatchesCells(claims.sub, wanted))
+            case TaskUpdate():
+                self._workers.update(claims, message, now)
             case Timeline():
                 self._records.timeline(peer.session, message)
             case Read():
@@ -209,12 +237,13 @@ class Conversation:
             raise ProtocolError("forbidden", "this connection does not publish")
         self._publications.renew(session, now)
         durable: dict[str, int] = {}
+        refused: dict[str, ProtocolError] = {}
         for snapshot in operations:
             before = self._registry.get(snapshot.id)
             try:
                 entry = self._publications.accept(session, snapshot, now)
             except ProtocolError as error:
-                self._outbox.refuse(peer, error, now)
+                refused.setdefault(error.code, error)
                 continue
             if entry is None:
                 # Said before; if its end is stored already, the acknowledgement was lost on the way.
@@ -225,6 +254,8 @@ class Conversation:
             if persist is not None:
                 self._outbox.add(persist)
             self._records.accepted(session, entry, new=before is None)
+        for refusal in refused.values():
+            self._outbox.refuse(peer, refusal, now)  # once for each reason, however many were refused
         if durable:
             self._outbox.send(peer.conn, Ack(durable=durable), now)
 
@@ -260,6 +291,8 @@ class Conversation:
             self._outbox.send(peer.conn, CommandResult(request=message.request, ok=False, error=error.message), now)
             return
         self._outbox.send(None if session is None else session.conn, command, now)
+        self._workers.command(command, now)
+        self._outbox.add(Commanded(claims.sub, command.operation, command.action))
 
     def _command_result(self, peer: Peer, message: CommandResult, now: Now) -> None:
         if peer.session is None:
@@ -278,5 +311,17 @@ class Conversation:
             return
         if "subscribe" not in fresh.scopes:
             peer.subscriptions.clear()
+        for subscription in peer.subscriptions.values():
+            subscription.question = None
         peer.claims = fresh
         peer.expiry_warned = False
+
+
+def _principal(claims: Claims) -> tuple[str, str | None, str | None]:
+    """Whose connections are counted together: those who follow a share link cannot lock out its owner."""
+    return claims.sub, claims.op, claims.nb
+
+
+def _require_page(claims: Claims) -> None:
+    if claims.op or claims.nb or claims.scopes.isdisjoint({"subscribe", "command"}):
+        raise ProtocolError("forbidden", "this token may not say what a page executes")

@@ -1,12 +1,16 @@
 """From a cursor to the next frame: what a subscriber has not seen yet, oldest change first, in bounded pieces."""
 
+from weakref import WeakValueDictionary
+
 import msgspec
 from msgspec import Struct
 
-from progress_kit.hub.peers import Subscription, could_match, matches, may_see
+from progress_kit.hub.events import Now
+from progress_kit.hub.peers import Question, Subscription, could_match, matches, may_see
 from progress_kit.hub.registry import Entry, Registry, Tombstone
 from progress_kit.hub.tokens import Claims
-from progress_kit.protocol.messages import Filter
+from progress_kit.protocol import encode
+from progress_kit.protocol.messages import EncodedState, Filter
 
 
 class Piece(Struct, frozen=True, kw_only=True):
@@ -21,6 +25,14 @@ class Piece(Struct, frozen=True, kw_only=True):
     def is_empty(self) -> bool:
         """Whether it says nothing but that the cursor moved."""
         return not self.operations and not self.removed
+
+
+class Frame(Struct, frozen=True):
+    """A piece as it is sent; `data` is the very same object for all who are sent the same, empty if nothing is."""
+
+    revision: int
+    more: bool
+    data: bytes
 
 
 def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
@@ -66,23 +78,55 @@ def _leaves(claims: Claims, wanted: Filter, entry: Entry) -> bool:
 
 
 class Delivery:
-    """Makes frames for subscriptions; equal questions of many subscribers are answered once per revision."""
+    """Makes frames for subscriptions; what many of them are to be sent is encoded once."""
 
-    def __init__(self, registry: Registry, limit: int) -> None:
+    def __init__(self, registry: Registry, limit: int, epoch: str) -> None:
         self._registry = registry
         self._limit = limit
-        self._answers: dict[tuple[object, ...], Piece] = {}
-        self._answers_revision = -1
+        self._epoch = epoch
+        self._questions: WeakValueDictionary[tuple[object, ...], Question] = WeakValueDictionary()
+        self._frames: dict[tuple[Question, int, int, bool, bool], Frame] = {}
+        self._revision = -1
+        self._wall = 0.0
+        self.encoded = 0
+        """How many frames were made."""
 
-    def piece(self, claims: Claims, subscription: Subscription) -> Piece:
-        """Return the next piece for `subscription`; the caller moves the cursor."""
-        if self._answers_revision != self._registry.revision:
-            self._answers.clear()
-            self._answers_revision = self._registry.revision
+    def frame(self, claims: Claims, subscription: Subscription, now: Now) -> Frame:
+        """Return the next frame for `subscription`; the caller moves the cursor."""
+        question = subscription.question
+        if question is None:
+            question = subscription.question = self._question(claims, subscription)
+        if self._revision != self._registry.revision or self._wall != now.wall:
+            # A frame says what time it is: it is shared by those who are sent it at the same moment.
+            self._frames.clear()
+            self._revision, self._wall = self._registry.revision, now.wall
+        key = (question, subscription.revision, subscription.horizon, subscription.reset, subscription.answered)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = self._frames[key] = self._make(claims, subscription, now)
+        return frame
+
+    def _question(self, claims: Claims, subscription: Subscription) -> Question:
+        key = (claims.sub, claims.op, claims.nb, subscription.filter, subscription.id)
+        question = self._questions.get(key)
+        if question is None:
+            question = self._questions[key] = Question()
+        return question
+
+    def _make(self, claims: Claims, subscription: Subscription, now: Now) -> Frame:
         since, horizon = subscription.revision, subscription.horizon
-        key = (claims.sub, claims.op, claims.nb, subscription.filter, since, horizon)
-        piece = self._answers.get(key)
-        if piece is None:
-            piece = next_piece(self._registry, claims, subscription.filter, since, horizon=horizon, limit=self._limit)
-            self._answers[key] = piece
-        return piece
+        piece = next_piece(self._registry, claims, subscription.filter, since, horizon=horizon, limit=self._limit)
+        if piece.is_empty and subscription.answered:
+            return Frame(piece.revision, piece.more, b"")
+        self.encoded += 1
+        state = EncodedState(
+            subscription=subscription.id,
+            epoch=self._epoch,
+            revision=piece.revision,
+            now=now.wall,
+            reset=subscription.reset,
+            more=piece.more,
+            operations=piece.operations,
+            removed=piece.removed,
+        )
+        return Frame(piece.revision, piece.more, encode(state))

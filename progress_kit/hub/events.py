@@ -1,12 +1,17 @@
-"""What goes into the hub and what comes out: plain values, carried by a driver to and from sockets and the store."""
+"""What goes into the hub and what comes out: plain values, carried by a driver to and from sockets and the store.
+
+Those that there are thousands of in a moment are not tracked by Python's garbage collector (``gc=False``), which would
+begin to look for cycles because of them; they hold nothing that could be part of one.
+"""
 
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from progress_kit.model import Prior, StoredOperation, Via
+from progress_kit.model import Action, Prior, Snapshot, StoredOperation, Via
 from progress_kit.protocol.messages import Execution, InboxItem, Span, StageRecord
 from progress_kit.protocol.rest import EstimateSample, StoreState
+from progress_kit.protocol.spool import SpooledEnd
 
 
 class Now(Struct, frozen=True):
@@ -24,14 +29,14 @@ class Connected(Struct, frozen=True):
     via: Via = "websocket"
 
 
-class Received(Struct, frozen=True):
+class Received(Struct, frozen=True, gc=False):
     """A text frame arrived."""
 
     conn: int
     frame: str | bytes
 
 
-class Writable(Struct, frozen=True):
+class Writable(Struct, frozen=True, gc=False):
     """Everything that was sent to this connection has left."""
 
     conn: int
@@ -83,12 +88,29 @@ class PriorLoaded(Struct, frozen=True):
     prior: Prior | None
 
 
+class Spooled(Struct, frozen=True):
+    """What dead processes left in their spools, and the history does not have; `owner` is whose that is."""
+
+    owner: str
+    ends: Sequence[SpooledEnd]
+
+
 Event = (
-    Connected | Received | Writable | Disconnected | Tick | Restored | Stored | StoreStatus | KernelDied | PriorLoaded
+    Connected
+    | Received
+    | Writable
+    | Disconnected
+    | Tick
+    | Restored
+    | Stored
+    | StoreStatus
+    | KernelDied
+    | PriorLoaded
+    | Spooled
 )
 
 
-class Send(Struct, frozen=True):
+class Send(Struct, frozen=True, gc=False):
     """Send one text frame."""
 
     conn: int
@@ -144,4 +166,45 @@ class Executed(Struct, frozen=True):
     message: Execution
 
 
-Output = Send | Close | Persist | KeepInbox | KeepRecord | LoadPrior | Executed
+class Commanded(Struct, frozen=True):
+    """`by` has had a command forwarded to the publisher of an operation: to be told in the log."""
+
+    by: str
+    operation: str
+    action: Action
+
+
+class WatchesCells(Struct, frozen=True):
+    """Whether any page of `owner` that is connected wants cells that run for long to be operations."""
+
+    owner: str
+    wanted: bool
+
+
+class Announced(Struct, frozen=True):
+    """Ends of `owner` that are one notification. First when pages are asked; once more, `untold`, if none answered."""
+
+    owner: str
+    operations: tuple[Snapshot, ...]
+    untold: bool
+
+
+class Ended(Struct, frozen=True):
+    """An operation has come to its end."""
+
+    snapshot: Snapshot
+
+
+Output = (
+    Send
+    | Close
+    | Persist
+    | KeepInbox
+    | KeepRecord
+    | LoadPrior
+    | Executed
+    | WatchesCells
+    | Commanded
+    | Announced
+    | Ended
+)

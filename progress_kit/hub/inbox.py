@@ -9,6 +9,7 @@ from progress_kit.hub.registry import Entry
 from progress_kit.model import TASK_ERROR_LENGTH, shorten
 from progress_kit.protocol.limits import INBOX_ITEMS, INBOX_SENT
 from progress_kit.protocol.messages import HistoryMode, Inbox, InboxItem
+from progress_kit.protocol.rest import PolledInbox
 
 
 class OwnersInbox:
@@ -16,6 +17,8 @@ class OwnersInbox:
 
     def __init__(self) -> None:
         self.revision = 0
+        self.untold: set[str] = set()
+        """Ids of items that were to be announced, and that no page has told of."""
         self._items: dict[str, InboxItem] = {}
         self._modes: dict[str, HistoryMode] = {}
 
@@ -42,6 +45,7 @@ class OwnersInbox:
         unread = [item for item in map(self._items.get, wanted) if item is not None and not item.read]
         changed = [msgspec.structs.replace(item, read=True) for item in unread]
         self._items.update({item.id: item for item in changed})
+        self.untold.difference_update(item.id for item in changed)
         return changed
 
     def forget(self, ids: Iterable[str] | None) -> bool:
@@ -50,12 +54,19 @@ class OwnersInbox:
         for name in list(self._items) if ids is None else ids:
             self._items.pop(name, None)
             self._modes.pop(name, None)
+            self.untold.discard(name)
         return len(self._items) < before
 
     def message(self) -> Inbox:
         """Return what a page is sent."""
         newest = tuple(islice(reversed(self._items.values()), INBOX_SENT))
         return Inbox(unread=sum(not item.read for item in self), items=newest)
+
+    def polled(self) -> PolledInbox:
+        """Return what a page is answered that polls."""
+        told = self.message()
+        untold = tuple(item.id for item in told.items if item.id in self.untold)
+        return PolledInbox(revision=self.revision, unread=told.unread, items=told.items, untold=untold)
 
 
 def item_of(entry: Entry, *, announced: bool) -> InboxItem:

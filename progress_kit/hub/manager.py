@@ -6,18 +6,23 @@ queue: what a subscriber has is one revision, and a slow client, a reconnect and
 
 import math
 import sys
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Literal
 
 import msgspec
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.conversation import Conversation
-from progress_kit.hub.delivery import Delivery, next_piece
+from progress_kit.hub.delivery import next_piece
+from progress_kit.hub.demand import Demands
 from progress_kit.hub.estimates import Estimates
 from progress_kit.hub.events import (
+    Commanded,
     Connected,
     Disconnected,
+    Ended,
     Event,
     KernelDied,
     Now,
@@ -26,6 +31,7 @@ from progress_kit.hub.events import (
     PriorLoaded,
     Received,
     Restored,
+    Spooled,
     Stored,
     StoreStatus,
     Tick,
@@ -39,20 +45,30 @@ from progress_kit.hub.peers import Peer, may_see
 from progress_kit.hub.publications import Publications
 from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Entry, Registry
+from progress_kit.hub.resting import RestPublishing
+from progress_kit.hub.spooled import SpooledEnds
+from progress_kit.hub.spreading import Spreading
 from progress_kit.hub.tokens import LEEWAY_S, Claims, TokenAuthority
+from progress_kit.hub.workers import Workers
 from progress_kit.model import Action, Prior
 from progress_kit.protocol import Limits, decode_snapshot, encode
-from progress_kit.protocol.limits import HELLO_TIMEOUT_S, STATE_BYTES
+from progress_kit.protocol.limits import HELLO_TIMEOUT_S
 from progress_kit.protocol.messages import (
     Ack,
     Bookmark,
     Command,
-    EncodedState,
     Expiring,
     Filter,
     ResumePoint,
 )
-from progress_kit.protocol.rest import EstimateSample
+from progress_kit.protocol.rest import (
+    CommandAnswer,
+    EstimateSample,
+    InboxRequest,
+    InboxResponse,
+    PutRequest,
+    PutResponse,
+)
 
 POLL_BYTES: Final = 1024 * 1024
 EXPIRING_S: Final = 60.0
@@ -79,12 +95,26 @@ class ProgressConnectionManager:
         self._registry = Registry()
         self._estimates = Estimates()
         self._publications = Publications(hub_id, self._registry, self.limits, self._estimates, self.keeping)
-        self._delivery = Delivery(self._registry, STATE_BYTES)
         self._commands = Commands()
         self._deaths = Deaths(self._registry, self._publications)
         self._outbox = Outbox()
         self._notices = Notices(epoch, self._outbox, self.keeping)
+        self._spreading = Spreading(epoch, self._registry, self._outbox, self._notices)
         self._records = Records(self._registry, self._outbox, self.keeping)
+        self._spooled = SpooledEnds(
+            self._registry, self._publications, self._records, self._outbox, self.keeping, self.limits
+        )
+        self._demands = Demands(self._registry, self._outbox)
+        self._resting = RestPublishing(
+            self._registry,
+            self._publications,
+            self._records,
+            self._commands,
+            self._outbox,
+            self.keeping,
+            self.limits,
+        )
+        self._workers = Workers(self._outbox, self._registry, self._publications)
         self._conversation = Conversation(
             epoch,
             self.limits,
@@ -96,14 +126,21 @@ class ProgressConnectionManager:
             self._notices,
             self._records,
             self.keeping,
+            self._workers,
         )
         self._store_ok = True
-        self._due: float | None = None
+        self._touched: set[int] = set()
+        """Connections that may be sent something although no operation has changed."""
 
     @property
     def revision(self) -> int:
         """How many changes this life of the hub has seen."""
         return self._registry.revision
+
+    @property
+    def frames_encoded(self) -> int:
+        """How many state frames this life of the hub has made; one may have been sent to many."""
+        return self._spreading.delivery.encoded
 
     def counts(self) -> tuple[int, int, int]:
         """Return the numbers of live operations, connected publishers and connected subscribers."""
@@ -111,24 +148,82 @@ class ProgressConnectionManager:
         publishers = sum(session is not None and session.via != "server" for session in sessions)
         return len(self._registry), publishers, sum(bool(peer.subscriptions) for peer in self._outbox.peers.values())
 
+    def states(self) -> dict[str, int]:
+        """Return how many live operations are in each state; those that run as far as is known, but are lost, apart."""
+        running = ((entry.snapshot.state, entry) for entry in self._registry.entries())
+        return Counter("lost" if not entry.terminal and entry.hub.lease == "lost" else each for each, entry in running)
+
+    @property
+    def conflated(self) -> int:
+        """How many running states of publishers that are too fast were replaced by newer ones before they counted."""
+        return self._conversation.conflated
+
+    def works(self, within_s: float, now: Now) -> bool:
+        """Whether an operation runs, is believed alive, and was first seen within the last `within_s` seconds."""
+        return any(
+            entry.snapshot.state == "running"
+            and entry.hub.lease == "ok"
+            and now.wall - entry.hub.first_seen_at < within_s
+            for entry in self._registry.entries()
+        )
+
+    def count_visible(self, claims: Claims) -> int:
+        """Return how many live operations `claims` may see."""
+        return sum(may_see(claims, entry) for entry in self._registry.entries())
+
     # -- events ---------------------------------------------------------------------------------------------------
 
-    def handle(self, event: Event, now: Now) -> list[Output]:  # noqa: C901, PLR0912 - a flat table, one row per event
+    def handle(self, event: Event, now: Now) -> list[Output]:
         """Take in one event and return what is to be done, in order."""
+        return self.handle_all([event], now)
+
+    def handle_all(self, events: Sequence[Event], now: Now) -> list[Output]:
+        """Take in what has happened since the last call; what changed by all of it is sent at once."""
         before = self._registry.revision, self._notices.revision
+        for event in events:
+            self._take_in(event, now)
+        for entry, old in self._deaths.bury(now):
+            self._persist(entry, old, now)
+        ended = self._registry.take_ended()
+        self._records.ended(ended)
+        self._workers.ended(ended)
+        for entry in ended:
+            self._outbox.add(Ended(entry.snapshot))
+            if entry.history == "off":
+                self._settle(entry, now)
+        # First, so that no end is stored, and hence acknowledged, whose item is not kept.
+        kept = self._notices.ended(ended, now)
+        self._notices.advance(now)
+        if self._notices.revision != before[1] or any(isinstance(event, Tick) for event in events):
+            self._spreading.flush_all(now)
+        elif self._registry.revision == before[0] or not self._spreading.changed(now):
+            for conn in self._touched:
+                if conn in self._outbox.peers:
+                    self._spreading.flush(self._outbox.peers[conn], now)
+        self._demands.look(self._touched, now)
+        self._touched.clear()
+        return [*kept, *self._outbox.drain()]
+
+    def _take_in(self, event: Event, now: Now) -> None:  # noqa: C901, PLR0912 - a flat table, one row per event
         peers = self._outbox.peers
         match event:
             case Received(conn, frame):
                 if conn in peers:
+                    self._touched.add(conn)
                     self._conversation.receive(peers[conn], frame, now)
-            case Writable(conn):
-                if conn in peers:
-                    peers[conn].blocked_since = None
+            case Writable():
+                peer = peers.get(event.conn)
+                if peer is not None:
+                    peer.blocked_since = None
+                    if peer.waits:
+                        peer.waits = False
+                        self._touched.add(peer.conn)
             case Connected(conn, has_origin, via):
                 budget = float(self.limits.burst_messages)
                 peers[conn] = Peer(conn, now.monotonic, has_origin, via=via, tokens=budget, refilled=now.monotonic)
             case Disconnected(conn):
                 self._outbox.forget(conn)
+                self._touched.add(conn)
             case Tick():
                 self._tick(now)
             case Restored(rows, inbox):
@@ -140,36 +235,25 @@ class ProgressConnectionManager:
                 self._stored(operation, seq, now)
             case StoreStatus(status):
                 self._store_status(healthy=status == "ok", now=now)
+            case Spooled(owner, ends):
+                self._spooled.take(owner, ends, now)
             case KernelDied(kernel_id):
                 self._deaths.died(kernel_id, now)
             case PriorLoaded(owner, kind, prior):
                 self._records.priors.loaded(owner, kind, prior, now)
                 if prior is not None:
                     self._learn(owner, kind, prior)
-        for entry, old in self._deaths.bury(now):
-            self._persist(entry, old, now)
-        ended = self._registry.take_ended()
-        self._records.ended(ended)
-        for entry in ended:
-            if entry.history == "off":
-                self._settle(entry, now)
-        # First, so that no end is stored, and hence acknowledged, whose item is not kept.
-        kept = self._notices.ended(ended, now)
-        self._notices.advance(now)
-        if (self._registry.revision, self._notices.revision) != before or isinstance(event, Tick):
-            self._flush_all(now)
-        elif isinstance(event, Received | Writable) and event.conn in peers:
-            self._flush(peers[event.conn], now)
-        return [*kept, *self._outbox.drain()]
 
     def next_tick(self, now: Now) -> float:
         """Return after how many seconds `Tick` is due if nothing else happens."""
-        dues = [due for due in (self._due, self._notices.due) if due is not None]
+        dues = [due for due in (self._spreading.due, self._notices.due) if due is not None]
         return min(TICK_S, max(0.0, min(dues, default=math.inf) - now.monotonic))
 
     # -- reading over REST ----------------------------------------------------------------------------------------
 
-    def poll(self, claims: Claims, wanted: Filter, resume: ResumePoint | None, now: Now) -> bytes:
+    def poll(
+        self, claims: Claims, wanted: Filter, resume: ResumePoint | None, now: Now, *, inbox: int | None = None
+    ) -> bytes:
         """Return the body of ``GET operations``: what changed since `resume`, or everything with `reset`."""
         valid = resume is not None and resume.epoch == self.epoch and self._registry.covers(resume.revision)
         since = resume.revision if resume is not None and valid else 0
@@ -186,13 +270,33 @@ class ProgressConnectionManager:
             "more": piece.more,
             "operations": piece.operations,
             "removed": piece.removed,
+            "inbox": self._notices.polled(claims, inbox, same_life=resume is not None and resume.epoch == self.epoch),
         }
         return msgspec.json.encode(body)
+
+    def inbox(self, claims: Claims, request: InboxRequest, now: Now) -> tuple[InboxResponse, list[Output]]:
+        """Do what a page that polls asks of its user's inbox; return the answer, and what is to be done.
+
+        Raises `ProtocolError` ``forbidden`` for a share link.
+        """
+        answer = self._notices.asked_to(claims, request)
+        self._spreading.flush_all(now)
+        return answer, self._outbox.drain()
 
     def snapshot(self, claims: Claims, operation: str) -> bytes | None:
         """Return one live operation as JSON; None if there is none that `claims` may see."""
         entry = self._visible(claims, operation)
         return None if entry is None else bytes(entry.encoded)
+
+    def known(self, operation: str) -> Literal["open", "ended", "stored"] | None:
+        """Return what is known of a live operation: that it goes on, that it has ended, or that its end is stored.
+
+        An end that is not to be kept counts as stored.
+        """
+        entry = self._registry.get(operation)
+        if entry is None:
+            return None
+        return "open" if not entry.terminal else "stored" if entry.hub.stored else "ended"
 
     def estimates(self, claims: Claims, operation: str) -> tuple[EstimateSample, ...]:
         """Return how the estimate of a live operation has gone so far; empty if `claims` may not see it."""
@@ -228,6 +332,11 @@ class ProgressConnectionManager:
         found = (entry for entry in self._registry.entries() if entry.snapshot.origin.kernel_id == kernel_id)
         return [entry.hub.first_seen_at for entry in found if not entry.terminal and entry.hub.via != "server"]
 
+    def pids(self, kernel_id: str) -> set[int]:
+        """Return the processes that report running operations as those of this kernel."""
+        found = (entry.snapshot for entry in self._registry.entries() if not entry.terminal)
+        return {each.origin.pid for each in found if each.origin.kernel_id == kernel_id and each.origin.pid}
+
     def observed_kernels(self) -> set[str]:
         """Return the kernels of which the server made operations that have not ended."""
         found = (entry for entry in self._registry.entries() if not entry.terminal and entry.hub.via == "server")
@@ -242,7 +351,7 @@ class ProgressConnectionManager:
                     # Its publisher keeps an end until it is stored, and would bring it back.
                     self._outbox.send(session.conn, Ack(durable={entry.id: entry.snapshot.seq}), now)
             self._registry.remove(entry)
-        self._flush_all(now)
+        self._spreading.flush_all(now)
         return self._outbox.drain()
 
     def command(
@@ -261,17 +370,40 @@ class ProgressConnectionManager:
         session = self._publications.of_entry(entry)
         command = self._commands.forward(request, entry, session, None, claims.sub, now)
         self._outbox.send(None if session is None else session.conn, command, now)
+        self._workers.command(command, now)
+        self._outbox.add(Commanded(claims.sub, operation, action))
         return command.request, self._outbox.drain()
+
+    # -- publishing over REST -------------------------------------------------------------------------------------
+
+    def put(self, claims: Claims, operation: str, request: PutRequest, now: Now) -> list[Output]:
+        """Take in one state of an operation; return what is to be done. Then `told` is the answer.
+
+        Raises `ProtocolError`, see `RestPublishing.put`.
+        """
+        self._resting.put(claims, operation, request, now)
+        return self.handle_all([], now)
+
+    def told(self, operation: str) -> PutResponse:
+        """Return the answer to `put`; raises `ProtocolError` ``not_found`` if the operation was deleted meanwhile."""
+        return self._resting.told(operation)
+
+    def answer(self, claims: Claims, operation: str, request: str, answer: CommandAnswer, now: Now) -> list[Output]:
+        """Take in the answer to a command; return what is to be done. Raises `ProtocolError` ``not_found``."""
+        self._resting.answer(claims, operation, request, answer, now)
+        return self._outbox.drain()
 
     # -- time and store -------------------------------------------------------------------------------------------
 
     def _tick(self, now: Now) -> None:
         for peer in list(self._outbox.peers.values()):
             self._check_peer(peer, now)
+            self._conversation.catch_up(peer, now)
         for entry in list(self._publications.check_leases(now)):
             self._persist(entry, entry, now)
         self._publications.expire(now)
         self._records.tidy()
+        self._demands.tick(now)
         for conn, result in self._commands.overdue(now):
             self._outbox.send(conn, result, now)
 
@@ -320,7 +452,8 @@ class ProgressConnectionManager:
             for kept in self._notices.everything():
                 self._outbox.add(kept)
             for entry in self._registry.entries():
-                if not entry.hub.stored and entry.history != "off":
+                # What was stored may lie in a file that is damaged now; where it does not, this changes nothing.
+                if entry.history != "off":
                     entry.persisted = now.monotonic
                     self._outbox.add(Persist(self._publications.row(entry)))
         self._store_ok = healthy
@@ -331,48 +464,6 @@ class ProgressConnectionManager:
             self._outbox.add(persist)
 
     # -- sending --------------------------------------------------------------------------------------------------
-
-    def _flush_all(self, now: Now) -> None:
-        self._due = None
-        for peer in self._outbox.peers.values():
-            self._flush(peer, now)
-
-    def _flush(self, peer: Peer, now: Now) -> None:
-        """Send at most one frame of inbox or state: the next one follows when this one has left."""
-        self._have_due(self._notices.flush(peer, now))
-        for subscription in peer.subscriptions.values():
-            if peer.blocked_since is not None or peer.claims is None:
-                return
-            if subscription.answered and subscription.revision == self._registry.revision:
-                continue
-            if now.monotonic < subscription.due:
-                self._have_due(subscription.due)
-                continue
-            if not self._registry.covers(subscription.horizon):
-                subscription.start_over(self._registry.revision)
-            piece = self._delivery.piece(peer.claims, subscription)
-            subscription.revision = piece.revision
-            if piece.is_empty and not piece.more and subscription.answered:
-                continue
-            state = EncodedState(
-                subscription=subscription.id,
-                epoch=self.epoch,
-                revision=piece.revision,
-                now=now.wall,
-                reset=subscription.reset,
-                more=piece.more,
-                operations=piece.operations,
-                removed=piece.removed,
-            )
-            subscription.reset = False
-            if not piece.more:
-                subscription.answered = True
-                subscription.due = now.monotonic + subscription.interval_s
-            self._outbox.send(peer.conn, state, now)
-
-    def _have_due(self, due: float | None) -> None:
-        if due is not None:
-            self._due = due if self._due is None else min(self._due, due)
 
     def _visible(self, claims: Claims, operation: str) -> Entry | None:
         entry = self._registry.get(operation)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from progress_kit.errors import ProtocolError
-from progress_kit.hub.events import KeepInbox, Now
+from progress_kit.hub.events import Announced, KeepInbox, Now
 from progress_kit.hub.inbox import OwnersInbox, item_of
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.outbox import Outbox
@@ -23,6 +23,7 @@ from progress_kit.hub.tokens import Claims
 from progress_kit.model import Snapshot
 from progress_kit.protocol import encode
 from progress_kit.protocol.messages import InboxItem, Notified, NotifyRequest, Presence, Read
+from progress_kit.protocol.rest import InboxRequest, InboxResponse, PolledInbox
 
 BATCH_S: Final = 2.0
 """Ends within this time of the first one are one notification."""
@@ -100,6 +101,29 @@ class Notices:
         if changed:
             self._outbox.add(self._changed(claims.sub, changed))
 
+    def polled(self, claims: Claims, known: int | None, *, same_life: bool) -> PolledInbox | None:
+        """Return the inbox for a page that polls, and has it at revision `known` of the `same_life` of the hub or not.
+
+        None if that is the newest, where a page does not ask for it, and for a share link.
+        """
+        if known is None or not _is_whole_user(claims):
+            return None
+        inbox = self._inboxes[claims.sub]
+        return None if same_life and inbox.revision == known else inbox.polled()
+
+    def asked_to(self, claims: Claims, request: InboxRequest) -> InboxResponse:
+        """Mark what was seen, and give out what the page wants to tell of, each item to the first page that asks.
+
+        Raises `ProtocolError` ``forbidden`` for a share link.
+        """
+        self.read(claims, Read(ids=request.read))
+        inbox = self._inboxes[claims.sub]
+        given = tuple(name for name in dict.fromkeys(request.tell) if name in inbox.untold)
+        if given:
+            inbox.untold.difference_update(given)
+            self._changed(claims.sub, ())
+        return InboxResponse(tell=given, inbox=inbox.polled())
+
     # -- what happens ---------------------------------------------------------------------------------------------
 
     def ended(self, entries: Iterable[Entry], now: Now) -> list[KeepInbox]:
@@ -144,10 +168,13 @@ class Notices:
 
         To be called when nothing that was sent to the page is still on its way.
         """
-        if peer.claims is None or peer.blocked_since is not None or not is_page(peer, peer.claims.sub):
+        if peer.claims is None or not is_page(peer, peer.claims.sub):
             return None
         inbox = self._inboxes[peer.claims.sub]
         if peer.inbox_revision == inbox.revision:
+            return None
+        if peer.blocked_since is not None:
+            peer.waits = True
             return None
         if now.monotonic < peer.inbox_due:
             return peer.inbox_due
@@ -178,7 +205,9 @@ class Notices:
         self._offered += 1
         # The id never comes again, and is the same for every page: one that reconnects can tell what it showed before.
         name = f"{self._epoch}.{self._offered}"
-        self._offers[name] = Offer(owner, NotifyRequest(id=name, operations=tuple(batch.snapshots)))
+        message = NotifyRequest(id=name, operations=tuple(batch.snapshots))
+        self._offers[name] = Offer(owner, message)
+        self._outbox.add(Announced(owner, message.operations, untold=False))
 
     def _ask_next(self, offer: Offer, now: Now) -> None:
         pages = [
@@ -186,6 +215,10 @@ class Notices:
         ]
         if not pages:
             del self._offers[offer.message.id]
+            # A page that polls is not among them: it finds them with the inbox.
+            self._inboxes[offer.owner].untold.update(snapshot.id for snapshot in offer.message.operations)
+            self._changed(offer.owner, ())
+            self._outbox.add(Announced(offer.owner, offer.message.operations, untold=True))
             return
         best = max(pages, key=lambda peer: _reach(peer, now))
         offer.asked.add(best.conn)

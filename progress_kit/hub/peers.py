@@ -4,8 +4,12 @@ from msgspec import Struct, field
 
 from progress_kit.hub.registry import Entry
 from progress_kit.hub.tokens import Claims
-from progress_kit.model import Via
-from progress_kit.protocol.messages import Filter, HistoryMode, Presence
+from progress_kit.model import Snapshot, Via
+from progress_kit.protocol.messages import Command, Filter, HistoryMode, Presence
+
+
+class Question(Struct, frozen=True, eq=False, weakref=True):
+    """Stands for what a subscription asks: the same object for all who ask the same with the same rights."""
 
 
 class Subscription(Struct, eq=False):
@@ -23,6 +27,8 @@ class Subscription(Struct, eq=False):
     """Whether the first answer was sent whole; until then even an empty one is sent."""
     due: float = 0.0
     """Monotonic second before which nothing is sent (the subscriber's own rate limit)."""
+    question: Question | None = None
+    """Made when it is first answered; to be forgotten when the peer's rights change."""
 
     @property
     def horizon(self) -> int:
@@ -50,6 +56,15 @@ class Session(Struct, eq=False):
     history: HistoryMode = "full"
     """How much may be kept of its operations."""
     open: set[str] = field(default_factory=set)
+    begun: int = 0
+    """How many operations it has begun."""
+    lease_s: float | None = None
+    """How long it is believed alive without a sign, if not as long as all others: by requests it may ask for more."""
+    waiting: dict[str, Command] = field(default_factory=dict)
+    """Commands that it is told with its next request, until it answers."""
+    budget: float = 100.0
+    """Requests that it may make at once (a token bucket)."""
+    refilled: float = 0.0
     kinds: dict[str, int] = field(default_factory=dict)
     """Of which kinds it knows the prior, and from how many ended runs."""
 
@@ -63,15 +78,25 @@ class Peer(Struct, eq=False):
     via: Via = "websocket"
     claims: Claims | None = None
     session: Session | None = None
+    crowd: tuple[object, ...] | None = None
+    """With whose connections it is counted."""
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     blocked_since: float | None = None
     """Since when something that was sent has not left; no state is sent meanwhile."""
+    waits: bool = False
+    """Whether something could not be sent meanwhile."""
     last_sent: float = 0.0
     tokens: float = 0.0
     """Messages that this peer may send at once (a token bucket)."""
+    surplus: float = 0.0
+    """Messages that it sent beyond that, which time makes up for."""
     refilled: float = 0.0
+    held: dict[str, Snapshot] = field(default_factory=dict)
+    """The newest running states that came beyond the rate; they are taken in as soon as the rate allows."""
     rate_warned: float | None = None
     expiry_warned: bool = False
+    watches_cells: bool = False
+    """Whether the page's user wants cells that run for long to be operations."""
     presence: Presence | None = None
     """What a page last said about its user; None: this is no page, or none that shows notifications."""
     presence_number: int = 0

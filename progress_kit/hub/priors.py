@@ -52,7 +52,7 @@ class Priors:
     def loaded(self, owner: str, kind: str, prior: Prior | None, now: Now) -> None:
         """Tell those who wait; where there is no prior there is nothing to tell."""
         for session in self._waiting.pop((owner, kind), ()):
-            if session.conn is None:
+            if session.conn is None and session.via != "rest":
                 session.kinds.pop(kind, None)  # and asked for again when it is back
             elif prior is not None:
                 self._outbox.send(session.conn, Ack(priors={kind: prior}), now)

@@ -1,6 +1,7 @@
 """The publishers' side of the hub: sessions and their leases, what a snapshot may change, and when it is stored."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -11,11 +12,14 @@ from progress_kit.hub.events import Now, Persist
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.peers import Session
 from progress_kit.hub.registry import Entry, Registry
-from progress_kit.model import HubInfo, Snapshot, StoredOperation, is_terminal
+from progress_kit.model import HubInfo, Snapshot, StoredOperation, Via, is_terminal
 from progress_kit.protocol import Limits, encode
 from progress_kit.protocol.limits import SNAPSHOT_BYTES
+from progress_kit.protocol.messages import HistoryMode
 
 PERSIST_EVERY_S: Final = 5.0
+LEAVE_AT_ONCE: Final = 1_000
+"""How many operations leave the live ones in one tick at most: everybody is told of each."""
 ESTIMATE_BYTES: Final = 2_048
 """The hub's own estimate of an operation, and the rates of its stages, take no more."""
 
@@ -49,15 +53,12 @@ class Publications:
 
     def known(self, session: Session) -> dict[str, int]:
         """Return operation → seq of everything the hub has of this session, ended or not."""
-        return {
-            entry.id: entry.snapshot.seq
-            for entry in self._registry.entries()
-            if entry.session == session.id and entry.hub.owner == session.owner
-        }
+        return {entry.id: entry.snapshot.seq for entry in self._registry.of_session(session.owner, session.id)}
 
-    def accept(self, session: Session, snapshot: Snapshot, now: Now) -> Entry | None:
+    def accept(self, session: Session, snapshot: Snapshot, now: Now, *, via: Via | None = None) -> Entry | None:
         """Take in one snapshot. Return the changed entry; None if it says nothing new.
 
+        `via` says how it came, if not as all of the session does.
         Raises `ProtocolError` (``forbidden``, ``terminal``, ``limit``, ``too_large``) and changes nothing then.
         """
         old = self._registry.get(snapshot.id)
@@ -73,7 +74,7 @@ class Publications:
             lease="ok",
             first_seen_at=now.wall if old is None else old.hub.first_seen_at,
             changed_at=now.wall,
-            via=session.via,
+            via=via or session.via,
             owner=session.owner,
             stored=False,
         )
@@ -89,29 +90,27 @@ class Publications:
             session.open.discard(entry.id)
         else:
             session.open.add(entry.id)
+            session.begun += old is None
         return entry
 
     def _make_room(self, session: Session) -> None:
         if len(session.open) >= self._limits.open_per_publisher:
             message = f"{self._limits.open_per_publisher} operations of this publisher are open; end some first"
             raise ProtocolError("limit", message)
-        if len(self._registry) < self._limits.operations_per_user:
-            return
-        mine = [entry for entry in self._registry.entries() if entry.hub.owner == session.owner]
-        if len(mine) < self._limits.operations_per_user:
+        if self._registry.count_of(session.owner) < self._limits.operations_per_user:
             return
         # What has ended and is stored stays in the history, so that the oldest of it makes room; else an end that a
         # broken store does not take: its publisher keeps it.
-        ended = sorted((entry for entry in mine if entry.terminal), key=lambda entry: not entry.hub.stored)
-        if ended:
-            self._registry.remove(ended[0])
+        ended = self._registry.first_ended_of(session.owner)
+        if ended is not None:
+            self._registry.remove(ended)
             return
         message = f"{self._limits.operations_per_user} operations of this user are live; end some first"
         raise ProtocolError("limit", message)
 
     def renew(self, session: Session, now: Now) -> None:
         """A sign of life: all open operations of the session are alive again."""
-        overdue = now.monotonic - session.last_sign >= self._limits.lease_s / 2
+        overdue = now.monotonic - session.last_sign >= self._lease_s(session) / 2
         session.last_sign = now.monotonic
         if overdue:
             for entry in self._open(session):
@@ -122,11 +121,12 @@ class Publications:
         """Mark operations whose publisher is silent; yield those that have just been lost."""
         for session in list(self._sessions.values()):
             silent = now.monotonic - session.last_sign
-            if silent >= self._limits.lease_s:
+            lease_s = self._lease_s(session)
+            if silent >= lease_s:
                 for entry in self._open(session):
                     if entry.hub.lease != "lost":
                         yield self._registry.amend(entry, lease="lost", changed=now.monotonic)
-            elif silent >= self._limits.lease_s / 2:
+            elif silent >= lease_s / 2:
                 for entry in self._open(session):
                     if entry.hub.lease == "ok":
                         self._registry.amend(entry, lease="stale")
@@ -136,9 +136,8 @@ class Publications:
 
         An end that is not stored yet stays: forgotten here, it would be news when its publisher tells it again.
         """
-        for entry in self._registry.entries():
-            old = now.monotonic - entry.changed >= self._limits.recent_s
-            if old and (entry.hub.stored if entry.terminal else entry.hub.lease == "lost"):
+        for entry in islice(self._registry.take_left(now.monotonic - self._limits.recent_s), LEAVE_AT_ONCE):
+            if entry.hub.stored or not entry.terminal:
                 session = self.of_entry(entry)
                 if session is not None:
                     session.open.discard(entry.id)
@@ -179,22 +178,32 @@ class Publications:
 
     def row(self, entry: Entry) -> StoredOperation:
         """Return what the store keeps of an operation, where it keeps anything."""
-        kept = self._keeping.snapshot(entry.snapshot, entry.history)
+        return self.row_of(entry.snapshot, entry.encoded, entry.session, entry.history)
+
+    def row_of(
+        self, snapshot: Snapshot, encoded: bytes | msgspec.Raw, session: str | None, history: HistoryMode | None = None
+    ) -> StoredOperation:
+        """Return what the store keeps of `snapshot`, which has a `hub`; `history` defaults to the server's mode."""
+        kept = self._keeping.snapshot(snapshot, history or self._keeping.mode)
+        hub = snapshot.hub or HubInfo()
         return StoredOperation(
-            id=entry.id,
+            id=snapshot.id,
             hub_id=self._hub_id,
-            owner=entry.hub.owner,
-            session=entry.session,
+            owner=hub.owner,
+            session=session,
             kind=kept.kind,
-            state=entry.snapshot.state,
-            seq=entry.snapshot.seq,
-            changed_at=entry.hub.changed_at,
-            ended_at=entry.hub.changed_at if entry.terminal else None,
-            lease=entry.hub.lease,
+            state=snapshot.state,
+            seq=snapshot.seq,
+            changed_at=hub.changed_at,
+            ended_at=hub.changed_at if is_terminal(snapshot.state) else None,
+            lease=hub.lease,
             name=kept.name,
-            elapsed_s=entry.snapshot.elapsed_s,
-            snapshot=bytes(entry.encoded) if kept is entry.snapshot else encode(kept),
+            elapsed_s=snapshot.elapsed_s,
+            snapshot=bytes(encoded) if kept is snapshot else encode(kept),
         )
+
+    def _lease_s(self, session: Session) -> float:
+        return session.lease_s or self._limits.lease_s
 
     def _open(self, session: Session) -> list[Entry]:
         found = (self._registry.get(operation) for operation in list(session.open))

@@ -102,9 +102,11 @@ class TokenAuthority:
             raw = jwt.decode(token, self._key, algorithms=["HS256"], audience=_NAME, issuer=_NAME, options=options)  # type: ignore[arg-type]
             payload = msgspec.convert(raw, _Payload)
             scopes = msgspec.convert(payload.scope.split(" "), frozenset[Scope])
-        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError) as error:
+            for text in (payload.sub, payload.nb or ""):
+                text.encode()  # half of a character could not be sent to anybody
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
             raise refused from error
-        if not (payload.auth_time <= payload.iat < payload.exp <= payload.iat + SHARE_S):
+        if not (0 <= payload.auth_time <= payload.iat < payload.exp <= payload.iat + SHARE_S):
             raise refused
         if payload.iat > now + LEEWAY_S or payload.exp <= now - LEEWAY_S or payload.jti in self._revoked:
             raise refused

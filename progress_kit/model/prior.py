@@ -17,7 +17,8 @@ class StagePrior(Struct, frozen=True, kw_only=True):
 
     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
     `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
-    `course` is empty where it is unknown.
+    `course` is empty where it is unknown. `spread` is how far the runs are apart beyond what their sizes explain, the
+    standard deviation of the logarithm of their seconds; None where one run is all there is.
     """
 
     name: Name
@@ -27,6 +28,7 @@ class StagePrior(Struct, frozen=True, kw_only=True):
     seconds_per_item: Seconds | None = None
     cost: Seconds | None = None
     course: Course = ()
+    spread: Seconds | None = None
 
 
 class Prior(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 The same structs are what travels, what is stored and what is shown. `None` means unknown, never 0. Fields that end in
 `_at` are wall-clock seconds since the Unix epoch, those in `_s` are durations in seconds.
+
+A value is a tree and can be part of no cycle, so Python's garbage collector does not track it (``gc=False``): a hub
+holds thousands, and looking through them all would hold up its event loop.
 """
 
 from typing import Annotated, Literal
@@ -36,7 +39,7 @@ MAX_COUNTERS = 16
 MAX_METRICS = 64
 
 
-class Counter(Struct, frozen=True, kw_only=True):
+class Counter(Struct, frozen=True, kw_only=True, gc=False):
     """A nested count inside a stage, such as the rows of the file that is being read."""
 
     name: Name
@@ -45,7 +48,7 @@ class Counter(Struct, frozen=True, kw_only=True):
     unit: Label = ""
 
 
-class TaskCounts(Struct, frozen=True, kw_only=True):
+class TaskCounts(Struct, frozen=True, kw_only=True, gc=False):
     """How many tasks of a stage are in each state."""
 
     pending: Count = 0
@@ -58,7 +61,7 @@ class TaskCounts(Struct, frozen=True, kw_only=True):
     abandoned: Count = 0
 
 
-class Stage(Struct, frozen=True, kw_only=True):
+class Stage(Struct, frozen=True, kw_only=True, gc=False):
     """A named part of an operation. `weight`: its share of the whole, relative to the others; `rate`: units per s."""
 
     name: Name
@@ -75,14 +78,14 @@ class Stage(Struct, frozen=True, kw_only=True):
     tasks: TaskCounts | None = None
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Why something failed: the exception's type and its text."""
 
     type: Name
     message: Message = ""
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Struct, frozen=True, kw_only=True, gc=False):
     """One item of parallel work; a snapshot lists only those that run and the newest that failed."""
 
     id: Id
@@ -100,7 +103,7 @@ class Task(Struct, frozen=True, kw_only=True):
     error: Failure | None = None
 
 
-class Estimate(Struct, frozen=True, kw_only=True):
+class Estimate(Struct, frozen=True, kw_only=True, gc=False):
     """Remaining seconds as quantiles, and their basis. `p10_s` and `p90_s` are None where only a point is known."""
 
     p10_s: Seconds | None = None
@@ -111,14 +114,14 @@ class Estimate(Struct, frozen=True, kw_only=True):
     why: Message = ""
 
 
-class Notify(Struct, frozen=True, kw_only=True):
+class Notify(Struct, frozen=True, kw_only=True, gc=False):
     """When the end of an operation is announced; `after_s` belongs to ``longer``."""
 
     when: NotifyWhen = "default"
     after_s: Seconds | None = None
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class Origin(Struct, frozen=True, kw_only=True, gc=False):
     """Where an operation runs."""
 
     host: Label | None = None
@@ -129,7 +132,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     script: Path | None = None
 
 
-class HubInfo(Struct, frozen=True, kw_only=True):
+class HubInfo(Struct, frozen=True, kw_only=True, gc=False):
     """What the hub adds to a snapshot: its belief, not the publisher's word."""
 
     lease: Lease = "ok"
@@ -140,7 +143,7 @@ class HubInfo(Struct, frozen=True, kw_only=True):
     stored: bool = False
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True, gc=False):
     """The whole state of one operation at one moment; `seq` counts the snapshots of this operation.
 
     Its durations are by a clock that stands still while it is paused, for `paused_s` in all.

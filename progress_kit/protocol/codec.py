@@ -15,7 +15,15 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 # Control characters reach JSON only as escapes; C1 and bidirectional ones also raw.
 _SUSPICIOUS: Final = re.compile(r"\\[bfnrtu]|[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_encoder: Final = msgspec.json.Encoder()
+
+def _plain(value: object) -> str:
+    """Return the text of a `str` of another type, such as a token that hides itself in tracebacks."""
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"{type(value).__qualname__} is nothing that travels")
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=_plain)
 _json: Final = msgspec.json.Decoder()
 _client: Final[msgspec.json.Decoder[ClientMessage]] = msgspec.json.Decoder(ClientMessage)
 _hub: Final[msgspec.json.Decoder[HubMessage]] = msgspec.json.Decoder(HubMessage)
@@ -58,7 +66,15 @@ def decode_snapshot(data: bytes) -> Snapshot:
         raise ProtocolError("bad_request", "not a snapshot of protocol version 1") from error
 
 
-def _decode(frame: str | bytes, decoder: msgspec.json.Decoder[T], types: frozenset[object], limit: int) -> T:
+def decode_as(data: bytes, kind: type[T], *, limit: int) -> T:
+    """Decode what is no message: the body of a request, or a line of a spool; control characters are replaced.
+
+    Raises `ProtocolError`: ``too_large`` or ``bad_request``.
+    """
+    return _decode(data, msgspec.json.Decoder(kind), None, limit)
+
+
+def _decode(frame: str | bytes, decoder: msgspec.json.Decoder[T], types: frozenset[object] | None, limit: int) -> T:
     # A character is at least one byte, so a long text is refused before it is encoded.
     raw = frame if isinstance(frame, bytes) or len(frame) > limit else frame.encode("utf-8", "surrogatepass")
     if len(raw) > limit:
@@ -69,8 +85,8 @@ def _decode(frame: str | bytes, decoder: msgspec.json.Decoder[T], types: frozens
             raw = msgspec.json.encode(_clean_tree(_json.decode(raw)))
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        kind = _type_of(raw)
-        if kind is not None and kind not in types:
+        kind = None if types is None else _type_of(raw)
+        if types is not None and kind is not None and kind not in types:
             raise ProtocolError("unsupported", "this message type is not supported") from error
         raise ProtocolError("bad_request", _where(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

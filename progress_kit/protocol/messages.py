@@ -18,6 +18,7 @@ from progress_kit.model import (
     Prior,
     Seconds,
     Snapshot,
+    Task,
     TaskState,
 )
 
@@ -121,6 +122,16 @@ class StageRecord(Struct, frozen=True, kw_only=True):
     course: Course = ()
 
 
+class TaskUpdate(Struct, frozen=True, kw_only=True, tag_field="type", tag="task_update"):
+    """The newest of tasks that run in another process than their operation, told by that with a task token.
+
+    The hub forwards it to the operation's session, which alone publishes; while that is away it keeps the newest.
+    """
+
+    operation: Id
+    tasks: Annotated[tuple[Task, ...], Meta(max_length=256)]
+
+
 class Timeline(Struct, frozen=True, kw_only=True, tag_field="type", tag="timeline"):
     """Which task ran where and when, the longest first, and what the stages tell of later runs: once, at the end."""
 
@@ -197,6 +208,15 @@ class Execution(Struct, frozen=True, kw_only=True, tag_field="type", tag="execut
     after_s: Seconds | None = None
 
 
+class WatchCells(Struct, frozen=True, kw_only=True, tag_field="type", tag="watch_cells"):
+    """A page says, at first and on change, whether its user wants cells that run for long to be operations.
+
+    `after_s`: those that run that long; None: no. The server listens to its kernels only where somebody wants that.
+    """
+
+    after_s: Seconds | None = None
+
+
 class Refresh(Struct, frozen=True, kw_only=True, tag_field="type", tag="refresh"):
     """A newer token of the same subject; the connection lives on with its scopes."""
 
@@ -231,6 +251,15 @@ class Ack(Struct, frozen=True, kw_only=True, tag_field="type", tag="ack"):
 
     durable: dict[Id, int] = field(default_factory=dict)
     priors: dict[Label, Prior] = field(default_factory=dict)
+
+
+class Demand(Struct, frozen=True, kw_only=True, tag_field="type", tag="demand"):
+    """How often somebody wants to hear of a publisher's operations, at most; changes of state always are told at once.
+
+    What is not named has not changed; what has never been named may be told as often as the publisher likes.
+    """
+
+    operations: dict[Id, Rate]
 
 
 class NotifyRequest(Struct, frozen=True, kw_only=True, tag_field="type", tag="notify"):
@@ -317,6 +346,7 @@ ClientMessage = (
     Hello
     | Publish
     | Heartbeat
+    | TaskUpdate
     | Timeline
     | Subscribe
     | Unsubscribe
@@ -326,10 +356,24 @@ ClientMessage = (
     | Notified
     | Read
     | Execution
+    | WatchCells
     | Refresh
     | Ping
     | Pong
 )
 HubMessage = (
-    Welcome | Ack | State | Bookmark | Command | CommandResult | NotifyRequest | Inbox | Expiring | Error | Ping | Pong
+    Welcome
+    | Ack
+    | State
+    | Bookmark
+    | Command
+    | CommandResult
+    | TaskUpdate
+    | Demand
+    | NotifyRequest
+    | Inbox
+    | Expiring
+    | Error
+    | Ping
+    | Pong
 )

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
-from progress_kit.model import Action, Id, Seconds, Snapshot, Task
-from progress_kit.protocol.messages import ErrorCode, Scope, Span, Text
+from progress_kit.model import Action, Id, Label, OperationState, Seconds, Snapshot, Task
+from progress_kit.protocol.messages import ErrorCode, HistoryMode, InboxItem, Scope, Span, Text
 
 StoreState = Literal["ok", "memory", "read_only"]
 
@@ -43,8 +43,77 @@ class CommandResponse(Struct, frozen=True, kw_only=True):
     request: str
 
 
+class PolledInbox(Struct, frozen=True, kw_only=True):
+    """The user's inbox as a page has it that polls: the fields of an `inbox` message, and at which `revision` it is.
+
+    `untold`: ids of unread items that no page has told its user of; one that wants to asks by ``POST inbox`` first.
+    """
+
+    revision: int
+    unread: int
+    items: tuple[InboxItem, ...]
+    untold: tuple[Id, ...]
+
+
+class InboxRequest(Struct, frozen=True, kw_only=True):
+    """Body of ``POST inbox``: ids of items that the user has seen, or all; and of those that the page will tell of."""
+
+    read: Annotated[tuple[Id, ...], Meta(max_length=1_000)] | Literal["all"] = ()
+    tell: Annotated[tuple[Id, ...], Meta(max_length=1_000)] = ()
+
+
+class InboxResponse(Struct, frozen=True, kw_only=True):
+    """The inbox now, and which of the items the page may tell of: those that no other page has."""
+
+    tell: tuple[Id, ...]
+    inbox: PolledInbox
+
+
+class PutCommand(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command for an operation that is published by requests; answered by a `CommandAnswer`.
+
+    `by` is the asker's `sub`.
+    """
+
+    request: Id
+    action: Action
+    reason: Text | None = None
+    by: Label | None = None
+
+
+class PutRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of ``PUT operations/{id}``: one state of an operation, which is a sign of life too.
+
+    Of `snapshot` only name and state are required; without `seq` the hub counts. `lease_s` is how long the operation
+    is believed alive without the next request, at most a day (default: the hub's lease). Without `session` the
+    operation is one by itself; `estimates` and `history` are as in `PublisherInfo`.
+    """
+
+    session: Id | None = None
+    lease_s: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+    estimates: bool = False
+    history: HistoryMode = "full"
+    snapshot: Raw
+
+
+class PutResponse(Struct, frozen=True, kw_only=True):
+    """What the hub has of the operation now, whether its end is stored, and the commands that wait for an answer."""
+
+    seq: int
+    state: OperationState
+    durable: bool
+    commands: tuple[PutCommand, ...]
+
+
+class CommandAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of ``POST operations/{id}/commands/{request}``: whether the command was accepted, and why not."""
+
+    ok: bool
+    error: Text | None = None
+
+
 class StateResponse(Struct, frozen=True, kw_only=True):
-    """Answer to ``GET operations``: the fields of a `state` message."""
+    """Answer to ``GET operations``: the fields of a `state` message, and the inbox if it is news to who asks."""
 
     epoch: Id
     revision: int
@@ -53,6 +122,7 @@ class StateResponse(Struct, frozen=True, kw_only=True):
     more: bool
     operations: tuple[Snapshot, ...]
     removed: tuple[Id, ...]
+    inbox: PolledInbox | None = None
 
 
 class HistoryResponse(Struct, frozen=True, kw_only=True):

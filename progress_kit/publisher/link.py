@@ -4,7 +4,7 @@ Runs in the publisher's thread. Files and HTTP are done in a helper thread, so t
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import anyio
@@ -14,11 +14,13 @@ from websockets.exceptions import ConnectionClosed
 
 from progress_kit import clock
 from progress_kit.connection import AccessToken, Backoff, Target, access, candidates
+from progress_kit.connection.rest import request
 from progress_kit.errors import HubError, HubRefusedError, ProtocolError
-from progress_kit.model import Action
+from progress_kit.model import Action, Task
+from progress_kit.publisher.forking import undivided
 from progress_kit.publisher.session import PublisherSession
-from progress_kit.publisher.transport import open_socket
-from progress_kit.publisher.trouble import Trouble
+from progress_kit.publisher.transport import SocketRefusedError, SocketStuckError, open_socket
+from progress_kit.publisher.trouble import LOGGER, Trouble
 from progress_kit.settings import Settings
 
 T = TypeVar("T")
@@ -34,24 +36,27 @@ SAME_HUB_S: Final = 60.0
 """How long a hub that went away is waited for before another one is used."""
 
 Perform = Callable[[str, Action, str | None, str | None], str | None]
+Hear = Callable[[str, Sequence[Task]], None]
 
 
 class Link:
     """Keeps one connection for `session`. `changed` is called whenever there is news for `flush`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a connection works for
         self,
         session: PublisherSession,
         settings: Settings,
         perform: Perform,
         changed: Callable[[], None],
         trouble: Trouble,
+        hear: Hear,
     ) -> None:
         self._session = session
         self._settings = settings
         self._perform = perform
         self._changed = changed
         self._trouble = trouble
+        self._hear = hear
         self._backoff = Backoff()
         self._limiter = anyio.CapacityLimiter(1)
         self._queue: deque[bytes] = deque()
@@ -64,6 +69,8 @@ class Link:
         self._unreachable = 0
         self.hub_id: str | None = None
         """Id of the hub that is or was last connected."""
+        self.by_requests = False
+        """Whether the hub is spoken to by requests now: an end is told at once after `hurry`."""
         self.failures = 0
         """Number of tries to connect that came to nothing, to be compared by `flush`."""
 
@@ -84,8 +91,12 @@ class Link:
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
+        seen: set[Target] = set()
         while True:
             targets = await self._look()
+            if not seen.issuperset(targets):
+                self._backoff.reset()  # started just now: the long waits were for another one
+            seen = set(targets)
             began = clock.monotonic()
             if await self._use_first(targets):
                 self._lost_at = clock.monotonic()
@@ -115,8 +126,13 @@ class Link:
         """Connect to `target` and stay until the connection ends; return whether the hub had let us in."""
         try:
             token = await self._token(target)
-            async with open_socket(target, token.text, timeout_s=self._settings.connect_timeout_s) as socket:
-                welcomed = await self._talk(socket, target, token)
+            try:
+                async with open_socket(target, token.text, timeout_s=self._settings.connect_timeout_s) as socket:
+                    welcomed = await self._talk(socket, target, token)
+            except (SocketRefusedError, SocketStuckError) as error:
+                LOGGER.info("Progress is told by requests: %s", error)
+                await self._request(target, token)
+                return True
         except HubRefusedError as error:
             self._trouble.warn("refused", "progress is not shown in Jupyter: %s", error)
             self._renewed.pop(target.url, None)
@@ -159,6 +175,34 @@ class Link:
                 tasks.cancel_scope.cancel()
         return welcomed
 
+    async def _request(self, target: Target, token: AccessToken) -> None:
+        """Speak by requests for a while; raises `HubError`."""
+        with undivided():
+            from progress_kit.publisher.requests import Requests
+
+        timeout_s = self._settings.connect_timeout_s
+
+        async def ask(method: str, path: str, body: bytes) -> tuple[int, bytes]:
+            return await self._in_thread(
+                lambda: request(target, method, path, credential=token.text, timeout_s=timeout_s, body=body)
+            )
+
+        def changed() -> None:
+            self.hub_id, self._unreachable = target.hub_id, 0
+            self._do_what_waits()
+            self._changed()
+
+        async def wait(seconds: float) -> None:
+            with anyio.move_on_after(seconds):
+                await self._hurried.wait()
+            self._hurried = anyio.Event()
+
+        self.by_requests = True
+        try:
+            await Requests(self._session, target, self._perform, ask).run(wait, changed)
+        finally:
+            self.by_requests = False
+
     async def _send_all(self, socket: ClientConnection) -> None:
         try:
             while True:
@@ -179,6 +223,9 @@ class Link:
             command = session.commands.popleft()
             refusal = self._perform(command.operation, command.action, command.reason, command.by)
             self.push(session.command_result(command.request, refusal))
+        while session.updates:
+            update = session.updates.popleft()
+            self._hear(update.operation, update.tasks)
         while session.problems:
             problem = session.problems.popleft()
             self._trouble.warn(f"error {problem.code}", "the hub refused a message: %s", problem.message)

@@ -18,6 +18,7 @@ from progress_kit.publisher.trouble import Trouble
 from progress_kit.settings import Settings
 
 if TYPE_CHECKING:
+    from progress_kit.publisher.spool import Spool
     from progress_kit.publisher.worker import Worker
 
 CLOSE_S: Final = 0.5
@@ -41,6 +42,8 @@ class Publisher:
         self._news = threading.Condition()
         self._starting = threading.Lock()
         self._worker: Worker | None = None
+        self._spool: Spool | None = None
+        self._spools: list[Spool] = []
         self._thread: threading.Thread | None = None
         self._running = False
         self._stopping = False
@@ -65,7 +68,7 @@ class Publisher:
 
         One that is younger than `Settings.announce_after_s` and did not fail is dropped without a trace.
         """
-        if os.getpid() == self._pid and self._sampler.end(source):
+        if os.getpid() == self._pid and self._sampler.end(source, self._write_down):
             self._ensure_thread()
             self._due.set()
             worker = self._worker
@@ -118,6 +121,29 @@ class Publisher:
         if thread is not None:
             left_s = timeout_s - (clock.monotonic() - began)
             thread.join(max(0.0, min(CLOSE_S, left_s)))
+        self._tidy(last=True)
+
+    def _write_down(self, snapshot: Snapshot, stages: tuple[StageRecord, ...]) -> None:
+        """Keep an end, in the thread that brought it about: in the next moment the process may be gone."""
+        spool = self._open_spool()
+        if spool is not None:
+            spool.end(snapshot, stages, self.hub_id)
+
+    def _open_spool(self) -> "Spool | None":
+        if self._spool is None:
+            try:
+                from progress_kit.publisher.spool import Spool
+            except Exception as error:  # noqa: BLE001 - as in `_hire`; or the collector runs in the middle of this import
+                self._trouble.warn("spool", "ends cannot be kept for a hub that is away: %r", error)
+                return None
+            self._spools.append(Spool(self._settings, self._session.id, self._trouble))
+            self._spool = self._spools[0]  # of whichever thread was first
+        return self._spool
+
+    def _tidy(self, *, last: bool = False) -> None:
+        if self._spool is not None:
+            self._spool.durable(self._session.take_durable())
+            self._spool.tidy(self.hub_id, last=last)
 
     def _failures(self) -> int:
         worker = self._worker
@@ -166,6 +192,7 @@ class Publisher:
                 worker.stop()
             worker.run()
             self._worker = None
+            self._tidy(last=not self._sampler.busy)
             self._rest()
             # An operation that was added before this was seen has started no thread: go on for it.
             if worker.failed or worker.stopping or not self._sampler.busy or not self._revive():
@@ -190,10 +217,14 @@ class Publisher:
         try:
             with undivided():
                 from progress_kit.publisher.worker import Worker
+
+                self._open_spool()
         except Exception as error:  # noqa: BLE001 - a broken installation does not reach the user's work
             self._trouble.warn("thread", "progress is not shown, the publisher cannot be loaded: %r", error)
             return None
-        return Worker(self._sampler, self._session, self._settings, self._changed, self._trouble, self.hub_id)
+        return Worker(
+            self._sampler, self._session, self._settings, self._changed, self._trouble, self.hub_id, self._tidy
+        )
 
     def _register_exit(self) -> None:
         if self._exit_registered:

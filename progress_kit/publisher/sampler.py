@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from progress_kit import clock
-from progress_kit.model import Action, Prior, Snapshot
+from progress_kit.model import Action, Prior, Snapshot, Task
 from progress_kit.protocol.messages import Span, StageRecord
 from progress_kit.publisher.trouble import Trouble
 
@@ -26,6 +26,8 @@ Sink = Callable[[Snapshot, str | None], None]
 
 Timeline = tuple[Iterable[Span], Sequence[StageRecord]]
 """Which task ran where and when, and what the stages tell later runs."""
+Keep = Callable[[Snapshot, tuple[StageRecord, ...]], None]
+"""Writes an end down, with what its stages tell later runs."""
 
 
 class Source(Protocol):
@@ -46,6 +48,9 @@ class Source(Protocol):
 
     def learn(self, prior: Prior) -> None:
         """Let the estimate rest on what earlier runs of the kind took; what is sampled next is new."""
+
+    def hear(self, tasks: Sequence[Task]) -> None:
+        """Take in what workers in other processes tell of their tasks by the hub. Must not block."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,8 +97,8 @@ class Sampler:
         """Sample `source` from now on."""
         self._entries[source.id] = _Entry(source, sink, clock.monotonic())
 
-    def end(self, source: Source) -> bool:
-        """Take the end of `source`; return whether it is worth telling."""
+    def end(self, source: Source, keep: Keep | None = None) -> bool:
+        """Take the end of `source`; return whether it is worth telling. Such a one is given to `keep` first."""
         entry = self._entries.get(source.id)
         if entry is None or entry.source is not source or entry.final is not None:
             return False
@@ -105,6 +110,8 @@ class Sampler:
             self._entries.pop(source.id, None)
             return False
         _take(entry.young)
+        if keep is not None:
+            keep(snapshot, () if entry.timeline is None else tuple(entry.timeline[1]))
         entry.final = snapshot
         return True
 
@@ -168,6 +175,12 @@ class Sampler:
         except Exception as error:  # noqa: BLE001 - whatever the source raises must not end the thread
             self._trouble.warn("command", "%s of an operation raised %r", action, error)
             return f"{action} raised {type(error).__name__}"
+
+    def hear(self, operation: str, tasks: Sequence[Task]) -> None:
+        """Hand to its operation what workers elsewhere tell of their tasks."""
+        entry = self._entries.get(operation)
+        if entry is not None and entry.final is None:
+            self._guarded(entry, lambda: entry.source.hear(tasks))
 
     def _sample(self, entry: _Entry) -> Snapshot | None:
         if entry.final is not None:

@@ -15,6 +15,7 @@ from progress_kit.protocol.messages import (
     Ack,
     Command,
     CommandResult,
+    Demand,
     Error,
     Expiring,
     Heartbeat,
@@ -26,6 +27,7 @@ from progress_kit.protocol.messages import (
     Refresh,
     Span,
     StageRecord,
+    TaskUpdate,
     Welcome,
 )
 from progress_kit.publisher.fitting import fit, fit_timeline
@@ -36,6 +38,9 @@ MAX_TIMELINES: Final = 100
 _FINISHED: Final = 1_000
 _OPEN: Final = b'{"type":"publish","operations":['
 _CLOSE: Final = b"]}"
+_EARLY_S: Final = 0.05
+"""An operation is sent so much earlier than it is wanted, rather than a sample later."""
+_Mark = tuple[str, str | None, tuple[str, ...]]
 
 
 class PublisherSession:
@@ -59,12 +64,16 @@ class PublisherSession:
         """Commands to perform; answer each with `command_result`."""
         self.wants_token = False
         """Whether the token expires soon; `refresh` answers it."""
+        self.updates: deque[TaskUpdate] = deque(maxlen=1_000)
+        """What workers elsewhere told of their tasks, to be handed to the operations."""
         self.problems: deque[Error] = deque(maxlen=16)
         """What the hub refused, to be told to a person."""
         self.unsendable: deque[str] = deque(maxlen=16)
         """Ids of operations whose snapshot is no valid text; they are given up."""
         self.priors: dict[str, Prior] = {}
         """Kind → what earlier runs of it took, as the hub last told: the newest 1,000 kinds."""
+        self.durable: dict[str, int] = {}
+        """Operation → seq of the ends that the hub has called durable, to be taken out by who wrote them down."""
         self.given_up = 0
         """How many terminal snapshots were dropped because no hub took them."""
         self._client = client
@@ -77,6 +86,10 @@ class PublisherSession:
         self._finished: dict[str, None] = {}
         self._sent: dict[str, int] = {}
         """Operation → seq that the hub has heard, of the open ones."""
+        self._rates: dict[str, float] = {}
+        """Operation → how often per second somebody wants to hear of it; any rate will do for the others."""
+        self._marks: dict[str, tuple[_Mark, float]] = {}
+        """Operation → what of it is told at once when it changes, and when it was sent last."""
         self._waiting: dict[str, None] = {}
         """The open and ended operations of which the hub has not heard the newest, in the order of waiting."""
         self._timelines: dict[str, bytes] = {}
@@ -87,6 +100,16 @@ class PublisherSession:
         self._refilled = 0.0
         self._quiet_until = 0.0
         self._last_sign = 0.0
+
+    @property
+    def estimates(self) -> bool:
+        """Whether its operations come with their estimates."""
+        return self._info.estimates
+
+    @property
+    def history(self) -> HistoryMode:
+        """What may be kept of its operations."""
+        return self._info.history
 
     @property
     def unacknowledged(self) -> set[str]:
@@ -168,6 +191,28 @@ class PublisherSession:
         self._last_sign = now
         return [encode(Heartbeat())]
 
+    # -- what is said otherwise than on a connection ------------------------------------------------------------------
+
+    def newest(self) -> list[Snapshot]:
+        """Return the newest snapshot of each operation: of those that have ended, what is not called durable yet."""
+        return [*self._ended.values(), *self._open.values()]
+
+    def settle(self, operation: str, seq: int) -> None:
+        """Say no more of an operation: its end is stored, or the hub will never take it."""
+        if operation in self._ended:
+            self.durable[operation] = seq
+        self._finish(operation)
+
+    def give_up(self, operation: str) -> None:
+        """Say no more of an operation whose snapshot is no valid text."""
+        self.unsendable.append(operation)
+        self._finish(operation)
+
+    def take_durable(self) -> dict[str, int]:
+        """Take out `durable`."""
+        taken, self.durable = self.durable, {}
+        return taken
+
     def command_result(self, request: str, error: str | None = None) -> list[bytes]:
         """Return the answer to a command: accepted, or `error` says why not."""
         result = CommandResult(request=request, ok=error is None, error=None if error is None else error[:200])
@@ -175,7 +220,9 @@ class PublisherSession:
 
     # -- what the hub says ----------------------------------------------------------------------------------------
 
-    def received(self, frame: str | bytes, now: float) -> list[bytes]:
+    def received(  # noqa: C901 - a flat table, one row per message type
+        self, frame: str | bytes, now: float
+    ) -> list[bytes]:
         """Take in one frame and return what to answer at once.
 
         Raises `ProtocolError` for a frame that is none; types of later versions are ignored.
@@ -194,6 +241,11 @@ class PublisherSession:
                 self._learn(message.priors)
             case Command():
                 self.commands.append(message)
+            case TaskUpdate():
+                self.updates.append(message)
+            case Demand():
+                self._rates.update(message.operations)
+                return self._publish(now)
             case Expiring():
                 self.wants_token = True
             case Error():
@@ -215,6 +267,8 @@ class PublisherSession:
         # An end is told again even if the hub has it: the acknowledgement may have been lost with the connection.
         self._sent = {op: seq for op, seq in (welcome.known or {}).items() if op in self._open}
         self._untold = dict.fromkeys(self._timelines)
+        self._rates.clear()
+        self._marks.clear()
         newer = (op for op, snapshot in self._open.items() if snapshot.seq > self._sent.get(op, -1))
         self._waiting = dict.fromkeys([*self._ended, *newer])
         return self._publish(now)
@@ -223,6 +277,7 @@ class PublisherSession:
         for operation, seq in durable.items():
             snapshot = self._ended.get(operation)
             if snapshot is not None and seq >= snapshot.seq:
+                self.durable[operation] = seq
                 self._finish(operation)
 
     def _learn(self, priors: dict[str, Prior]) -> None:
@@ -263,6 +318,8 @@ class PublisherSession:
         self._open.pop(operation, None)
         self._sent.pop(operation, None)
         self._waiting.pop(operation, None)
+        self._rates.pop(operation, None)
+        self._marks.pop(operation, None)
         if operation not in self._untold:
             self._timelines.pop(operation, None)
         self._finished[operation] = None
@@ -275,13 +332,13 @@ class PublisherSession:
     def _burst(self) -> float:
         return max(1.0, self._limits.burst_messages / 4)
 
-    def _sendable(self) -> Iterator[Snapshot]:
-        """Yield what the hub has not heard on this connection: ends first, then what has waited longest."""
+    def _sendable(self, now: float) -> Iterator[Snapshot]:
+        """Yield what the hub is to hear on this connection: ends first, then what has waited longest."""
         running = []
         for operation in self._waiting:
             if operation in self._ended:
                 yield self._ended[operation]
-            else:
+            elif self._is_due(self._open[operation], now):
                 running.append(self._open[operation])
         room = int(self._limits.open_per_publisher) - sum(operation in self._open for operation in self._sent)
         for snapshot in running:
@@ -290,6 +347,14 @@ class PublisherSession:
             elif room > 0:
                 room -= 1
                 yield snapshot
+
+    def _is_due(self, snapshot: Snapshot, now: float) -> bool:
+        """Whether somebody wants to hear of it by now; changes of state always are told."""
+        rate_hz, told = self._rates.get(snapshot.id), self._marks.get(snapshot.id)
+        if rate_hz is None or told is None:
+            return True
+        mark, sent = told
+        return now - sent >= 1.0 / rate_hz - _EARLY_S or _mark(snapshot) != mark
 
     def _publish(self, now: float) -> list[bytes]:
         if not self._welcomed or now < self._quiet_until:
@@ -300,7 +365,7 @@ class PublisherSession:
         frames: list[bytes] = []
         batch: list[bytes] = []
         size = 0
-        for snapshot in list(self._sendable()):
+        for snapshot in list(self._sendable(now)):
             data = self._encode(snapshot)
             if data is None:
                 continue
@@ -312,6 +377,7 @@ class PublisherSession:
             batch.append(data)
             size += len(data) + 1
             self._sent[snapshot.id] = snapshot.seq
+            self._marks[snapshot.id] = _mark(snapshot), now
             self._waiting.pop(snapshot.id, None)
         if batch:
             frames.append(_OPEN + b",".join(batch) + _CLOSE)
@@ -336,6 +402,10 @@ class PublisherSession:
             return fit(snapshot)
         except (TypeError, ValueError, OverflowError):
             # A lone surrogate, or a value of a wrong type: one bad operation must not silence the others.
-            self.unsendable.append(snapshot.id)
-            self._finish(snapshot.id)
+            self.give_up(snapshot.id)
             return None
+
+
+def _mark(snapshot: Snapshot) -> _Mark:
+    """Return what of an operation is told at once when it changes."""
+    return snapshot.state, snapshot.stage, tuple(stage.state for stage in snapshot.stages)

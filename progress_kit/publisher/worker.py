@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import encodings.idna  # noqa: F401 - else imported by the first look-up of a name, perhaps during a fork
+import sys
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.lowlevel
@@ -17,12 +18,17 @@ from progress_kit.publisher.session import PublisherSession
 from progress_kit.publisher.trouble import Trouble
 from progress_kit.settings import Settings
 
+if TYPE_CHECKING:
+    from progress_kit.publisher.iopub import IOPub
+
 LINGER_S: Final = 30.0
 """The thread ends after so long without operations."""
 UNDELIVERED_S: Final = 3_600.0
 """Unless ends wait for a hub that was there before: so long it stays for them."""
 SPACING_S: Final = 0.02
 """Ends are sent at once, but not in more than 50 frames a second."""
+TIDY_S: Final = 5.0
+"""How often the spool's size is looked at."""
 NAP_S: Final = 1.0
 """So long after the last operation the thread goes on polling, so that each of many short loops need not wake it."""
 
@@ -38,6 +44,7 @@ class Worker:
         changed: Callable[[], None],
         trouble: Trouble,
         hub_id: str | None,
+        tidy: Callable[[], None],
     ) -> None:
         self._sampler = sampler
         self._session = session
@@ -45,12 +52,15 @@ class Worker:
         self._changed = changed
         self._trouble = trouble
         self._hub_id = hub_id
+        self._tidy = tidy
+        self._tidied = clock.monotonic()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
         self._hurried = False
         self.stopping = False
         self.failed = False
         self.link: Link | None = None
+        self._iopub: IOPub | None = None
         self.asleep = False
         """Whether a new operation has to wake the thread."""
 
@@ -89,7 +99,9 @@ class Worker:
             self._loop = None
 
     async def _main(self) -> None:
-        self.link = Link(self._session, self._settings, self._sampler.command, self._changed, self._trouble)
+        self.link = Link(
+            self._session, self._settings, self._sampler.command, self._changed, self._trouble, self._sampler.hear
+        )
         self.link.hub_id = self.link.hub_id or self._hub_id
         self._loop = asyncio.get_running_loop()
         linked = False
@@ -118,13 +130,36 @@ class Worker:
             self._session.timeline(operation, *timeline)
         if not link.sending:
             link.push(self._session.sample((), now) + self._session.tick(now))
+        self._tell_pages(link, now)
         if self._sampler.ending:
+            if link.by_requests:
+                link.hurry()
             self._sampler.forget_ended()
             self._changed()
+        if self._session.durable or now - self._tidied >= TIDY_S:
+            self._tidied = now
+            self._tidy()
         if self._hurried:
             self._hurried = False
             link.hurry()
         return bool(news)
+
+    def _tell_pages(self, link: Link, now: float) -> None:
+        """Tell the kernel's own pages, as long as no hub can be reached that would."""
+        if self._session.welcomed or link.by_requests or not link.failures:
+            self._iopub = None
+            return
+        if self._iopub is None:
+            if "ipykernel.kernelbase" not in sys.modules:
+                return
+            with undivided():
+                from progress_kit.publisher.iopub import IOPub
+
+            self._iopub = IOPub(self._session)
+        try:
+            self._iopub.say(now)
+        except Exception as error:  # noqa: BLE001 - whatever the kernel's session raises must not end the thread
+            self._trouble.warn("iopub", "the pages of this kernel cannot be told of its progress: %r", error)
 
     def _patience_s(self) -> float:
         expected = not self._session.settled and self.link is not None and self.link.hub_id is not None

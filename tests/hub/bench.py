@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from progress_kit.hub import (
+    Announced,
     Close,
     Connected,
     Disconnected,
+    Ended,
     Event,
     Executed,
     KeepInbox,
@@ -23,6 +25,7 @@ from progress_kit.hub import (
     Stored,
     Tick,
     TokenAuthority,
+    WatchesCells,
     Writable,
 )
 from progress_kit.model import Snapshot, StoredOperation
@@ -60,7 +63,10 @@ class Bench:
     kept: list[KeepInbox] = field(default_factory=list)
     records: list[KeepRecord] = field(default_factory=list)
     executed: list[Executed] = field(default_factory=list)
+    watches: list[WatchesCells] = field(default_factory=list)
     asked: list[LoadPrior] = field(default_factory=list)
+    announced: list[Announced] = field(default_factory=list)
+    ended: list[Snapshot] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.authority = TokenAuthority(KEY)
@@ -83,7 +89,7 @@ class Bench:
         self.take(outputs)
         return outputs
 
-    def take(self, outputs: list[Output]) -> None:  # noqa: C901 - a flat table, one row per output
+    def take(self, outputs: list[Output]) -> None:  # noqa: C901, PLR0912 - a flat table, one row per output
         busy: set[int] = set()
         for output in outputs:
             match output:
@@ -98,6 +104,12 @@ class Bench:
                     self.records.append(output)
                 case Executed():
                     self.executed.append(output)
+                case WatchesCells():
+                    self.watches.append(output)
+                case Announced():
+                    self.announced.append(output)
+                case Ended(snapshot):
+                    self.ended.append(snapshot)
                 case LoadPrior():
                     self.asked.append(output)
                 case KeepInbox():

@@ -125,13 +125,13 @@ BREAKS: Final = (
     Break(
         "an end that is not stored stays",
         "hub/publications.py",
-        "entry.hub.stored if entry.terminal else",
-        "entry.terminal or",
+        "if entry.hub.stored or not entry.terminal:",
+        "if True:",
     ),
     Break(
         "who missed a removal starts over",
         "hub/registry.py",
-        "            self.floor = tombstone.revision\n",
+        "            self.floor = oldest.revision\n",
         "",
     ),
     Break("what no longer matches leaves the view", "hub/delivery.py", "_leaves(claims, wanted, item):", "None:"),

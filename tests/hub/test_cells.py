@@ -7,7 +7,7 @@ from progress_kit.hub import Connected, Executed, KernelDied, Now
 from progress_kit.hub import cells as module
 from progress_kit.hub.cells import Cells
 from progress_kit.model import Failure, Origin, Snapshot
-from progress_kit.protocol.messages import Error, Execution, Hello, PublisherInfo, State
+from progress_kit.protocol.messages import Error, Execution, Hello, PublisherInfo, State, WatchCells
 from tests.hub.bench import Bench
 
 
@@ -254,6 +254,21 @@ def test_the_server_s_word_is_not_waited_for_when_a_kernel_dies(hub: Bench) -> N
     hub.subscriber(2)
     hub.handle(KernelDied("k_1"))
     assert hub.rows[-1].state == "failed"
+
+
+def test_the_kernels_are_listened_to_while_a_page_wants_that(hub: Bench) -> None:
+    """One of the user's pages is enough; one that is closed takes nothing back, one that is told no does."""
+    for conn in (1, 2):
+        hub.subscriber(conn)
+    hub.subscriber(3, token=hub.token("subscribe", sub="other"))
+    hub.subscriber(4, token=hub.token("subscribe", notebook="a.ipynb"))
+    hub.say(3, WatchCells(after_s=1.0))
+    hub.say(4, WatchCells(after_s=1.0))
+    assert [error.code for error in hub.got(4, Error)] == ["forbidden"]
+    for conn, after_s in ((1, None), (1, 30.0), (2, None), (1, None), (2, 30.0)):
+        hub.say(conn, WatchCells(after_s=after_s))
+    hub.disconnect(2)
+    assert [each.wanted for each in hub.watches if each.owner == "local"] == [False, True, True, False, True]
 
 
 def test_pages_say_what_they_execute(hub: Bench) -> None:

@@ -42,6 +42,20 @@ def test_heartbeats_keep_all_operations_of_a_session_alive(hub: Bench) -> None:
     assert belief(hub, 2) == ("running", "ok")
 
 
+def test_a_pause_may_be_longer_than_the_lease(hub: Bench) -> None:
+    """Nothing is counted for four minutes, and it is alive as long as its publisher is; then it is lost like any."""
+    hub.publisher(1)
+    hub.subscriber(2)
+    hub.publish(1, running())
+    hub.publish(1, Snapshot(id="op_1", name="Work", state="paused", seq=2))
+    for _ in range(48):
+        hub.wait(5)
+        hub.say(1, Heartbeat())
+    assert belief(hub, 2) == ("paused", "ok")
+    hub.wait(16)
+    assert belief(hub, 2) == ("paused", "lost")
+
+
 def test_a_lost_operation_comes_back_with_its_publisher(hub: Bench) -> None:
     """A laptop that slept, a process that was stopped: the same session goes on at any time."""
     hub.publisher(1)

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 import progress_kit as pk
-from progress_kit.hub import Connected, KeepInbox, Persist, Received, Restored, StoreStatus, Writable, notices
+from progress_kit.errors import ProtocolError
+from progress_kit.hub import Claims, Connected, KeepInbox, Persist, Received, Restored, StoreStatus, Writable, notices
 from progress_kit.model import Failure, Notify, OperationState, Origin, Snapshot
 from progress_kit.protocol import Limits, encode
 from progress_kit.protocol.messages import (
     Error,
+    Filter,
     Hello,
     Inbox,
     InboxItem,
@@ -19,7 +22,9 @@ from progress_kit.protocol.messages import (
     Publish,
     Read,
     Refresh,
+    ResumePoint,
 )
+from progress_kit.protocol.rest import InboxRequest, InboxResponse, PolledInbox, StateResponse
 from progress_kit.testing import RecordingPublisher
 from tests.hub.bench import Bench
 
@@ -583,3 +588,86 @@ def test_the_first_frame_is_still_hello(hub: Bench) -> None:
     hub.say(2, presence("focused"))
     assert hub.closed == {2: 4400}
     assert not any(isinstance(message, Hello | Inbox) for message in hub.sent.get(2, []))
+
+
+# ---------------------------------------------------------------- pages that poll
+
+
+def whole_user(hub: Bench) -> Claims:
+    """Return what a page of the user may do."""
+    return hub.authority.verify(hub.token("subscribe"), hub.now.wall)
+
+
+def polled(hub: Bench, claims: Claims, known: int | None = 0, epoch: str = "e_1") -> PolledInbox | None:
+    """Return the inbox that a page gets that polls and has it at revision `known`."""
+    resume = ResumePoint(epoch=epoch, revision=0)
+    body = hub.manager.poll(claims, Filter(), resume, hub.now, inbox=known)
+    return msgspec.json.decode(body, type=StateResponse).inbox
+
+
+def asks(hub: Bench, claims: Claims, **request: Any) -> InboxResponse:
+    """Let a page that polls ask for something."""
+    answer, outputs = hub.manager.inbox(claims, InboxRequest(**request), hub.now)
+    hub.take(outputs)
+    return answer
+
+
+def test_a_page_that_polls_gets_the_inbox_when_it_changes(hub: Bench) -> None:
+    """Only the difference travels; of another life of the hub it is all news; a share link sees none of it."""
+    me = whole_user(hub)
+    assert polled(hub, me) is None
+    end(hub, "op_1")
+    news = polled(hub, me)
+    assert news is not None
+    assert (news.unread, [item.id for item in news.items]) == (1, ["op_1"])
+    assert polled(hub, me, news.revision) is None
+    assert polled(hub, me, None) is None
+    assert polled(hub, me, news.revision, epoch="e_0") == news
+    share = hub.authority.verify(hub.token("subscribe", operation="op_1"), hub.now.wall)
+    assert polled(hub, share) is None
+
+
+def test_a_page_that_polls_marks_what_was_seen(hub: Bench) -> None:
+    """Those on a socket learn of it, the store too; a share link marks nothing."""
+    tab(hub, 2)
+    end(hub, "op_1", "op_2")
+    hub.wait(1)
+    assert asks(hub, whole_user(hub), read=("op_1",)).inbox.unread == 1
+    hub.wait(1)
+    assert inbox(hub, 2) == (1, [("op_2", False), ("op_1", True)])
+    assert [(item.id, item.read) for item in hub.kept[-1].items] == [("op_1", True)]
+    assert asks(hub, whole_user(hub), read="all").inbox.unread == 0
+    share = hub.authority.verify(hub.token("subscribe", operation="op_1"), hub.now.wall)
+    with pytest.raises(ProtocolError, match="all operations of its user"):
+        asks(hub, share, read="all")
+
+
+def test_what_nobody_told_of_is_given_to_one_page_that_polls(hub: Bench) -> None:
+    """The first that asks for it; what was seen meanwhile, or is never announced, to none."""
+    me = whole_user(hub)
+    end(hub, "op_1", "op_2")
+    end(hub, "quiet", notify=Notify(when="never"))
+    news = polled(hub, me)
+    assert news is not None
+    assert news.untold == ()  # a page on a socket may still come
+    hub.wait(2)
+    news = polled(hub, me, news.revision)
+    assert news is not None
+    assert set(news.untold) == {"op_1", "op_2"}
+    assert asks(hub, me, read=("op_2",)).inbox.untold == ("op_1",)
+    answer = asks(hub, me, tell=("op_1", "op_1", "op_2", "quiet", "op_9"))
+    assert (answer.tell, answer.inbox.untold) == (("op_1",), ())
+    assert asks(hub, me, tell=("op_1",)).tell == ()
+    hub.take(hub.manager.forget(me, "op_1", hub.now))
+
+
+def test_what_a_page_on_a_socket_told_of_is_told(hub: Bench) -> None:
+    """One that polls beside it has nothing to tell."""
+    tab(hub, 2, "visible")
+    end(hub, "op_1")
+    hub.wait(2)
+    answer(hub, 2)
+    hub.wait(10)
+    news = polled(hub, whole_user(hub))
+    assert news is not None
+    assert (news.unread, news.untold) == (1, ())

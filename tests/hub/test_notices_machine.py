@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec import Struct, field
 
 from progress_kit.hub import (
+    Close,
     Connected,
     Disconnected,
     Event,
@@ -154,6 +155,8 @@ class Notifications(RuleBasedStateMachine):
                         self.arrive(tab, data)
                     if tab is None or not tab.stuck:
                         left.append(conn)
+                case Close(conn):
+                    self.tabs.pop(conn, None)  # its line was stuck for too long
                 case KeepInbox() | Persist():
                     self.queue.append(output)
         for conn in dict.fromkeys(left):

@@ -102,6 +102,7 @@ def test_a_subscriber_that_reads_nothing_is_closed(hub: Bench) -> None:
     hub.subscriber(2)
     hub.auto_writable = False
     hub.publish(1, snapshot("op_1"))
+    hub.handle(Writable(1))
     hub.wait(31)
     assert hub.closed == {2: 4508}
 

@@ -1,5 +1,6 @@
 """Real processes for the integration tests: a Jupyter server, scripts beside it, and somebody who watches."""
 
+import json
 import os
 import queue
 import signal
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Self
+from urllib.parse import urlsplit
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -17,7 +19,10 @@ from progress_kit.client.session import SubscriberSession
 from progress_kit.connection import access, candidates
 from progress_kit.connection.websocket import arguments
 from progress_kit.model import Snapshot
+from progress_kit.protocol import decode_hub
+from progress_kit.protocol.messages import Inbox
 from progress_kit.settings import Settings
+from tests.faults import FaultProxy
 
 DEADLINE_S = 40.0
 ROOT = Path(__file__).parents[2]
@@ -44,6 +49,7 @@ class Home:
             "JUPYTER_NO_CONFIG": "1",
             "IPYTHONDIR": str(self.path / "ipython"),
             "PYTHONWARNINGS": "default",
+            "PROGRESS_KIT_DISPLAY": "off",  # standard error is for what goes wrong
             **more,
         }
 
@@ -85,7 +91,7 @@ class Lines:
 class Server:
     """A Jupyter server with the hub in it."""
 
-    def __init__(self, home: Home, root_dir: Path | None = None) -> None:
+    def __init__(self, home: Home, root_dir: Path | None = None, *more: str) -> None:
         self.home = home
         options = [
             "--no-browser",
@@ -93,6 +99,7 @@ class Server:
             "--ServerApp.port=0",
             f"--ServerApp.root_dir={root_dir or home.root_dir}",
             "--ServerApp.log_level=INFO",
+            *more,
         ]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "progress_kit_jupyter", *options],
@@ -111,6 +118,11 @@ class Server:
         """Its connection file."""
         return self.home.runtime_dir / f"progress-kit-{self.process.pid}.json"
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(str(json.loads(self.file.read_text())["url"])).port or 80
+
     def kill(self) -> None:
         """End it without any chance to tidy up."""
         self.process.send_signal(signal.SIGKILL)
@@ -127,6 +139,21 @@ class Server:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def detour(server: Server, proxy: FaultProxy) -> dict[str, str]:
+    """Return the environment of a process that finds `server` by way of `proxy` alone.
+
+    What it writes down lies where the server looks for it.
+    """
+    content = json.loads(server.file.read_text())
+    content["url"] = content["url"].replace(f":{server.port}/", f":{proxy.port}/")
+    named = server.home.runtime_dir / f"by-way-of-{proxy.port}.json"
+    named.touch(mode=0o600)
+    named.write_text(json.dumps(content))
+    nowhere = server.home.path / "nowhere"
+    nowhere.mkdir(exist_ok=True)
+    return {"PROGRESS_KIT_CONNECTION_FILE": str(named), "JUPYTER_RUNTIME_DIR": str(nowhere)}
 
 
 class Script:
@@ -181,6 +208,7 @@ class Watcher:
         token = access(target, ("subscribe", "command"), timeout_s=DEADLINE_S).text
         self.session = SubscriberSession(token)
         self.history: list[Snapshot] = []
+        self.inbox = Inbox(unread=0, items=())
         self._connect = connect(**arguments(target, token, timeout_s=DEADLINE_S))
         self._socket: ClientConnection | None = None
 
@@ -201,8 +229,20 @@ class Watcher:
         while not condition():
             left_s = deadline - clock.monotonic()
             assert left_s > 0, f"never happened; the view is {self.session.view}"
-            for answer in self.session.received(self._socket.recv(timeout=left_s)):
-                self._socket.send(answer, text=True)
+            self.receive(left_s)
+
+    def receive(self, timeout_s: float) -> None:
+        """Take in the next frame; nothing if none comes in time."""
+        assert self._socket is not None
+        try:
+            frame = self._socket.recv(timeout=timeout_s)
+        except TimeoutError:
+            return
+        message = decode_hub(frame)
+        if isinstance(message, Inbox):
+            self.inbox = message
+        for answer in self.session.received(frame):
+            self._socket.send(answer, text=True)
 
     def wait(self, name: str, state: str, *, stored: bool | None = None, lease: str | None = None) -> Snapshot:
         """Wait until the operation called `name` is in `state`, and what else is asked for."""

@@ -82,6 +82,12 @@ class Hub:
         self.credentials.append(token)
         return token
 
+    async def cookie(self) -> str:
+        """Return the login cookie that a browser has after it was opened with Jupyter's token."""
+        response = await self._client.fetch("/a%40b/api/status", headers=self.login)
+        (cookie,) = (each for each in response.headers.get_list("Set-Cookie") if each.startswith("username-"))
+        return str(cookie).partition(";")[0]
+
     @asynccontextmanager
     async def socket(
         self, headers: dict[str, str] | None = None, subprotocols: tuple[str, ...] = (SUBPROTOCOL,)

@@ -1,5 +1,7 @@
 """Cells that run for long are operations: a real ipykernel, as the server sees it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -29,6 +31,17 @@ async def execution(page: Peer, kernel: Kernel, request: str, after_s: float | N
     )
 
 
+@asynccontextmanager
+async def wanted_by(page: Peer) -> AsyncIterator[None]:
+    """Let the page say, as the labextension does, that its user wants cells to be operations, and at the end not."""
+    for after_s in (1.0, None):
+        await page.send(type="watch_cells", after_s=after_s)
+        await page.send(type="ping")
+        await page.receive("pong")
+        if after_s is not None:
+            yield
+
+
 async def ended(page: View, operation: dict[str, Any]) -> dict[str, Any]:
     """Return the end of an operation."""
     return await page.until(lambda each: each["id"] == operation["id"] and each["ended_at"] is not None)
@@ -36,7 +49,7 @@ async def ended(page: View, operation: dict[str, Any]) -> dict[str, Any]:
 
 async def test_a_cell_that_sleeps_is_an_operation(hub: Hub) -> None:
     """A page said after how long: it shows while it runs, names its cell, and succeeds with the cell."""
-    async with kernel(hub) as mine, view(hub) as page:
+    async with view(hub) as page, wanted_by(page.peer), kernel(hub) as mine:
         request = mine.execute("\nimport time\ntime.sleep(3)")
         await execution(page.peer, mine, request, 1.0)
         operation = await page.until(of_server)
@@ -57,6 +70,26 @@ async def test_a_cell_that_sleeps_is_an_operation(hub: Hub) -> None:
             ("main", "succeeded", None)
         ]
         await page.until(lambda each: each["id"] == operation["id"] and each["hub"]["stored"])
+
+
+async def test_kernels_are_heard_only_where_somebody_wants_that(hub: Hub) -> None:
+    """Listening costs the server: it begins when a page says so, also to kernels that are there, and ends with that."""
+    assert hub.app.running is not None
+    ears = hub.app.running.cells._streams
+    async with kernel(hub) as mine, view(hub) as page:
+        assert not ears
+        async with wanted_by(page.peer):
+            assert set(ears) == {mine.id}
+            # The ear has to be connected first, which takes a moment: the second one it hears in any case.
+            requests = [mine.execute("import time; time.sleep(2)") for _ in range(2)]
+            for request in requests:
+                await execution(page.peer, mine, request, 1.0)
+            operation = await page.until(lambda each: each["id"] == f"cell_{requests[-1]}")
+        assert set(ears) == {mine.id}
+        await ended(page, operation)
+        async with wanted_by(page.peer):
+            assert set(ears) == {mine.id}
+        assert not ears
 
 
 @by_trait

@@ -109,12 +109,52 @@ def test_a_key_that_was_half_written_is_made_anew(tmp_path: Path) -> None:
     assert len(signing_key(tmp_path)) >= 32
 
 
-def test_a_key_that_others_may_read_is_closed(tmp_path: Path) -> None:
-    """Modes that somebody widened are narrowed again."""
-    signing_key(tmp_path)
-    (tmp_path / "progress-kit-key").chmod(0o644)
-    signing_key(tmp_path)
-    assert stat.S_IMODE((tmp_path / "progress-kit-key").stat().st_mode) == 0o600
+@pytest.mark.parametrize(
+    "mode, believed", [(0o640, True), (0o660, True), (0o604, False), (0o644, False), (0o666, False)]
+)
+def test_a_key_that_others_could_reach(
+    tmp_path: Path,
+    mode: int,
+    believed: bool,  # noqa: FBT001 - named by its id
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was open to the group is closed; what was open to everybody may be known to anybody, and is replaced."""
+    key = signing_key(tmp_path)
+    path = tmp_path / "progress-kit-key"
+    path.chmod(mode)
+    assert (signing_key(tmp_path) == key) is believed
+    assert (f"mode {mode:o}" in caplog.text) is not believed
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert signing_key(tmp_path) == path.read_bytes()
+
+
+def test_a_key_that_somebody_else_put_there_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a link to a file that others know believed, nor a pipe that nobody writes into."""
+    path = tmp_path / "progress-kit-key"
+    known = signing_key(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere" / "progress-kit-key")
+    assert signing_key(tmp_path) != known
+    assert not path.is_symlink()
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert signing_key(tmp_path) == path.read_bytes()
+    mine = path.read_bytes()
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    assert signing_key(tmp_path) != mine
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 31, bytes(64), b"changeme" * 8], ids=["empty", "31", "zeros", "text"])
+def test_a_weak_key_is_replaced(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Too short, or not random: it is made anew, and the log says so but shows neither."""
+    path = tmp_path / "progress-kit-key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    key = signing_key(tmp_path)
+    assert key not in {b"", content}
+    assert len(key) == 64
+    assert "no random key of at least 32 bytes" in caplog.text
+    assert key.hex() not in caplog.text
+    assert signing_key(tmp_path) == key
 
 
 def test_whoever_is_first_makes_the_key(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from jupyter_server.auth import Authorizer, IdentityProvider, User
 from jupyter_server.base.handlers import JupyterHandler
 from tornado.web import RequestHandler
 
+from progress_kit import clock
+from progress_kit.hub import Login
 from progress_kit.protocol import TOKEN_HEADER
+from progress_kit.protocol.rest import TokenRequest
 
 from .conftest import Hub
 
@@ -55,6 +58,67 @@ async def test_everybody_sees_and_commands_only_their_own(hub: Hub) -> None:
             assert command.code == (202 if expected else 404)
             health = json.loads((await hub.fetch("api/health", headers=user)).body)
             assert health["operations"]["history"] == len(expected & {"op_2"})
+
+
+@pytest.mark.parametrize("server_options", [NAMED | {"ProgressKit": {"owner": "ann"}}])
+async def test_nothing_of_one_person_reaches_the_other(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """Not by any route nor on the socket; and the log says who had whose operation cancelled, with no text of it."""
+    secret, everything = "ann's own", ["subscribe", "command"]
+    async with (
+        hub.peer(await hub.mint("publish"), session="s_1") as publisher,
+        hub.peer(await hub.mint(*everything, headers=BOB)) as bob,
+        hub.peer(await hub.mint(*everything, headers=ANN)) as ann,
+    ):
+        await bob.send(type="subscribe", id="all")
+        await bob.send(type="presence", visible=True, focused=True, can_notify=True)
+        await publisher.publish("op_1", "running", 1, name=secret, kind=secret, actions=["cancel"], message=secret)
+        await publisher.publish("op_2", "failed", 1, name=secret, kind=secret, error={"type": secret})
+        await publisher.receive("ack")
+        for path in ("operations", "operations/op_1", "operations/op_2", "operations/op_2/tasks", "history", "kinds"):
+            assert secret not in (await hub.fetch(f"api/{path}", headers=BOB)).body.decode()
+            assert (await hub.fetch(f"api/{path}", headers=ANN)).code == 200
+        assert (await hub.fetch("api/priors/ann%27s%20own", headers=BOB)).code == 204
+        health = json.loads((await hub.fetch("api/health", headers=BOB)).body)
+        assert health["operations"] == {"live": 0, "history": 0}
+        assert (await hub.fetch("api/operations/op_2", "DELETE", headers=BOB)).code == 404
+        assert json.loads((await hub.fetch("api/history?all=true", "DELETE", headers=BOB)).body) == {"deleted": 0}
+
+        command = {"type": "command", "operation": "op_1", "action": "cancel"}
+        await bob.send(**command, request="r_1", reason="a\nforged line")
+        assert (await bob.receive("error"))["code"] == "not_found"
+        await ann.send(**command, request="r_2")
+        assert (await publisher.receive("command"))["by"] == "ann"
+        await hub.fetch("api/operations/op_1/commands", "POST", {"action": "cancel"}, ANN)
+        assert (await publisher.receive("command"))["by"] == "ann"
+
+        await bob.send(type="ping")
+        heard: list[str] = []
+        while not heard or '"pong"' not in heard[-1]:
+            heard.append(str(await bob.connection.read_message()))
+        assert secret not in "".join(heard)
+    audit = [
+        each.getMessage() for each in caplog.records if each.name == "progress_kit" and "asked for" in each.message
+    ]
+    assert audit == ["Operation op_1: cancel, asked for by 'ann'"] * 2
+    assert secret not in caplog.text
+    assert "forged line" not in caplog.text
+
+
+@pytest.mark.parametrize("server_options", [NAMED])
+async def test_a_name_cannot_forge_a_line_of_the_log(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """Names come from outside: they are quoted where they are logged."""
+    authority = hub.app.running.driver.authority
+    wanted = TokenRequest(scopes=("publish", "subscribe", "command"))
+    token = authority.grant(wanted, Login("eve\n[I] Operation op_1: cancel, asked for by 'ann'"), clock.wall()).token
+    async with hub.peer(token, session="s_1") as publisher, hub.peer(token) as page:
+        await publisher.publish("op_1", "running", 1, actions=["cancel"])
+        await page.send(type="subscribe", id="all")
+        while not (await page.receive("state"))["operations"]:
+            pass
+        await page.send(type="command", request="r", operation="op_1", action="cancel")
+        await publisher.receive("command")
+    (line,) = (each.getMessage() for each in caplog.records if "asked for" in each.getMessage())
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize("server_options", [NAMED | {"ProgressKit": {"owner": "ann"}}])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from tornado.httpclient import HTTPClientError
 from tornado.routing import ReversibleRuleRouter
 from tornado.websocket import WebSocketClientConnection
 
+from progress_kit import clock
+from progress_kit.hub import Login
 from progress_kit.protocol import TOKEN_HEADER
+from progress_kit.protocol.rest import TokenRequest
 
 from .conftest import BASE, Hub
 
@@ -22,6 +26,23 @@ either_setting = pytest.mark.parametrize(
         for allowed in (True, False)
     ],
 )
+any_setting = pytest.mark.parametrize(
+    "server_options",
+    [
+        pytest.param({}, id="by default"),
+        pytest.param({"ServerApp": {"allow_unauthenticated_access": False}}, id="allow_unauthenticated=False"),
+        pytest.param({"ServerApp": {"allow_origin": "*", "allow_credentials": True}}, id="allow_origin=*"),
+    ],
+)
+EVIL = "http://evil.example"
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+SERVED = {"GET", "POST", "DELETE"}
+# The page behind share links and the files of the pages have to be there for those who have a link and no login. They
+# are the same for everyone: files of the package, without anything of this server. What is shown in them comes by the
+# socket and by `api/`, which ask for the link's token.
+PUBLIC = {"share", "static/page.js"}
+# A page sends whom it does not know to Jupyter's login, as those of JupyterLab do.
+LOGIN_FIRST = {""}
 
 
 def routes(hub: Hub) -> list[str]:
@@ -34,27 +55,39 @@ def routes(hub: Hub) -> list[str]:
                 look(rule.target)
             elif getattr(rule.target, "__module__", "").startswith("progress_kit_jupyter"):
                 pattern: str = rule.matcher.regex.pattern  # type: ignore[attr-defined]
-                path = re.sub(r"\(.*?\)", "op_1", pattern.removesuffix("$"))
-                found.append(path.replace("\\", "").removeprefix(f"{BASE}/"))
+                path = re.sub(r"\(.*?\)", "op_1", pattern.removesuffix("$")).replace("static/op_1", "static/page.js")
+                found.append(path.replace("\\", "").removeprefix(BASE).removeprefix("/"))
 
     look(hub.serverapp.web_app.default_router)
     return found
+
+
+def guarded(hub: Hub) -> set[str]:
+    """The paths that answer nothing to strangers."""
+    return set(routes(hub)) - PUBLIC
 
 
 @either_setting
 async def test_every_route_is_known_here(hub: Hub) -> None:
     """The list below is the whole surface of the extension; a new route needs a line, and so a thought."""
     assert sorted(routes(hub)) == [
+        "",  # with and without the slash at its end
+        "",
         "api/health",
         "api/history",
+        "api/inbox",
         "api/kinds",
+        "api/openapi.json",
         "api/operations",
         "api/operations/op_1",
         "api/operations/op_1/commands",
+        "api/operations/op_1/commands/op_1",
         "api/operations/op_1/tasks",
         "api/priors/op_1",
         "api/tokens",
         "api/tokens/op_1",
+        "share",
+        "static/page.js",
         "ws",
     ]
 
@@ -64,8 +97,11 @@ async def test_every_route_is_known_here(hub: Hub) -> None:
 async def test_nothing_is_answered_without_a_credential(hub: Hub, method: str) -> None:
     """Neither setting of the server opens a route: each says no, and nothing else."""
     body = {"scopes": ["subscribe"], "action": "cancel"} if method in {"POST", "PUT", "PATCH"} else None
-    for path in routes(hub):
+    for path in guarded(hub):
         response = await hub.fetch(path, method, body)
+        if path in LOGIN_FIRST and method in {"GET", "HEAD"} and response.code == 302:
+            assert response.headers["Location"].startswith("/a%40b/login?next=")
+            continue
         assert response.code in {403, 405}, (path, response.code)
         if method != "HEAD":
             error = json.loads(response.body)["error"]
@@ -73,13 +109,72 @@ async def test_nothing_is_answered_without_a_credential(hub: Hub, method: str) -
             assert hub.connection_file["hub_id"] not in response.body.decode()
 
 
+async def strangers(hub: Hub) -> dict[str, tuple[dict[str, str], Collection[str]]]:
+    """Return what those who may not come in send: name → headers, and the methods that are refused to them."""
+    cookie, ours = {"Cookie": await hub.cookie()}, {TOKEN_HEADER: await hub.mint("publish", "subscribe", "command")}
+    spent = hub.app.running.driver.authority.grant(
+        TokenRequest(scopes=("publish", "subscribe", "command")), Login("local"), clock.wall() - 3_600
+    )
+    evil_host = {"Host": "evil.example"}
+    return {
+        "no credential": ({}, METHODS),
+        "a wrong token": ({"Authorization": "token wrong"}, METHODS),
+        "a wrong bearer": ({"Authorization": "Bearer wrong"}, METHODS),
+        "a wrong token of ours": ({TOKEN_HEADER: "wrong"}, METHODS),
+        "an expired token of ours": ({TOKEN_HEADER: spent.token}, METHODS),
+        "a token of ours in the query's place": ({"Authorization": f"token {ours[TOKEN_HEADER]}"}, METHODS),
+        "a cookie without XSRF": (cookie, CHANGING),
+        "a cookie with another XSRF": ({"Cookie": f"{cookie['Cookie']}; _xsrf=a", "X-XSRFToken": "b"}, CHANGING),
+        "a login from a foreign page": ({**hub.login, "Origin": EVIL}, METHODS),
+        "a cookie from a foreign page": ({**cookie, "Origin": EVIL}, METHODS),
+        "a token from a foreign page": ({**ours, "Origin": EVIL}, METHODS),
+        "a cookie from a page of another port": ({**cookie, "Origin": "http://127.0.0.1:9"}, METHODS),
+        "a cookie from a sandboxed page": ({**cookie, "Origin": "null"}, METHODS),
+        "two origins": ({**cookie, "Origin": f"http://{hub.host}", "Sec-WebSocket-Origin": EVIL}, METHODS),
+        "a cookie from a foreign page's image": ({**cookie, "Sec-Fetch-Site": "cross-site"}, METHODS),
+        "the same from another port": ({**cookie, "Sec-Fetch-Site": "same-site"}, METHODS),
+        "a foreign host": ({**hub.login, **evil_host}, METHODS),
+        "a name that was bound anew to this host": ({**cookie, **evil_host, "Origin": EVIL}, METHODS),
+    }
+
+
+@pytest.mark.slow
+@any_setting
+async def test_nobody_comes_in_who_may_not(hub: Hub, server_options: dict[str, Any]) -> None:
+    """Every route × every method × every way not to be let in: nothing is answered, and nothing is done.
+
+    With other settings than the default ones only the methods that routes serve are tried.
+    """
+    everybody = await strangers(hub)
+    async with hub.peer(hub.credentials[-1], session="s_1") as publisher:
+        await publisher.publish("op_1", "running", 1, actions=["cancel"])
+        for name, (headers, methods) in everybody.items():
+            for path in guarded(hub):
+                for method in SERVED.intersection(methods) if server_options else methods:
+                    body = {"scopes": ["subscribe"], "action": "cancel"} if method in {"POST", "PUT", "PATCH"} else None
+                    response = await hub.fetch(path, method, body, headers)
+                    refused = {302, 403, 405} if path in LOGIN_FIRST else {403, 405}
+                    assert response.code in refused, (name, method, path)
+                    assert "Access-Control-Allow-Origin" not in response.headers, (name, method, path)
+                    assert hub.connection_file["hub_id"] not in (response.body or b"").decode()
+            if "GET" in methods:
+                assert await _handshake(hub, headers) == 403, name
+        # Had one of them been able to command, the publisher would hear of it before the answer to its ping.
+        await publisher.send(type="ping")
+        kinds: list[str] = []
+        while "pong" not in kinds:
+            kinds.append(json.loads(await publisher.connection.read_message() or "{}")["type"])
+        assert "command" not in kinds
+    assert (await hub.fetch("api/operations", headers={TOKEN_HEADER: hub.credentials[-1]})).code == 200
+
+
 @either_setting
 async def test_what_is_served_is_not_refused_for_the_method(hub: Hub) -> None:
     """The methods that exist say 403 and not 405: it is the credential that is missing."""
-    for path in routes(hub):
-        method = (
-            "DELETE" if path.startswith("api/tokens/") else "POST" if path.endswith(("tokens", "commands")) else "GET"
-        )
+    for path in guarded(hub) - LOGIN_FIRST:
+        method = "DELETE" if path.startswith("api/tokens/") else "GET"
+        if path.endswith(("tokens", "inbox")) or "/commands" in path:
+            method = "POST"
         response = await hub.fetch(path, method, {} if method == "POST" else None)
         assert response.code == 403, (path, response.code)
 
@@ -106,7 +201,7 @@ async def test_the_connection_files_secret_opens_only_the_minting(hub: Hub) -> N
     headers = {TOKEN_HEADER: hub.secret}
     assert await _handshake(hub, headers) == 403
     assert await _handshake(hub, {"Authorization": f"Bearer {hub.secret}"}) == 403
-    for path in routes(hub):
+    for path in guarded(hub) - LOGIN_FIRST:
         for method in ("GET", "DELETE", "POST"):
             if (path, method) == ("api/tokens", "POST"):
                 continue

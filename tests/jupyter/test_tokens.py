@@ -10,7 +10,9 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from progress_kit import clock
+from progress_kit.hub import Login
 from progress_kit.protocol import TOKEN_HEADER
+from progress_kit.protocol.rest import TokenRequest
 
 from .conftest import Hub
 
@@ -64,6 +66,10 @@ FORGED: dict[str, Callable[[bytes], str]] = {
     "a bad operation": lambda key: _signed(key, op="../op_1"),
     "40 kB": lambda key: _signed(key, jti="t" * 30_000),
     "no token at all": lambda _: "x" * 43,
+    "valid from tomorrow on": lambda key: _signed(key, nbf=clock.wall() + DAY_S),
+    "a critical extension": lambda key: _signed(key, {"typ": "pk+jwt", "crit": ["exp"]}),
+    "a key set by its address": lambda key: _signed(key, {"typ": "pk+jwt", "jku": "http://127.0.0.1:9/keys"}),
+    "a fraction that is none": lambda key: _signed(key, exp=float("nan")),
 }
 
 
@@ -156,16 +162,9 @@ async def test_nothing_is_minted_on_get(hub: Hub) -> None:
     assert response.code == 405
 
 
-async def _cookie(hub: Hub) -> str:
-    """Return the login cookie that a browser has after it was opened with Jupyter's token."""
-    response = await hub._client.fetch("/a%40b/api/status", headers=hub.login)
-    (cookie,) = (each for each in response.headers.get_list("Set-Cookie") if each.startswith("username-"))
-    return str(cookie).partition(";")[0]
-
-
 async def test_a_cookie_needs_the_xsrf_token(hub: Hub) -> None:
     """A foreign page's form has the cookie and not the XSRF token: it mints, commands and revokes nothing."""
-    cookie = await _cookie(hub)
+    cookie = await hub.cookie()
     assert (await hub.fetch("api/operations", headers={"Cookie": cookie})).code == 200
     for path, method, body in (
         ("api/tokens", "POST", {"scopes": ["publish"]}),
@@ -179,7 +178,7 @@ async def test_a_cookie_needs_the_xsrf_token(hub: Hub) -> None:
 
 async def test_only_a_valid_token_replaces_the_xsrf_token(hub: Hub) -> None:
     """A cookie with a token of ours that is invalid is still a cookie."""
-    cookie = await _cookie(hub)
+    cookie = await hub.cookie()
     for header in ({TOKEN_HEADER: "wrong"}, {"Authorization": "Bearer wrong"}):
         response = await hub.fetch("api/tokens", "POST", {"scopes": ["publish"]}, {"Cookie": cookie, **header})
         assert response.code == 403
@@ -196,6 +195,48 @@ async def test_a_revoked_token_is_void(hub: Hub) -> None:
         assert response.code == 204
         assert await subscriber.closed() == 4401
     assert (await hub.fetch("api/operations", headers={TOKEN_HEADER: token})).code == 403
+
+
+async def test_a_revoked_share_link_closes_what_it_opened(hub: Hub) -> None:
+    """Whoever watches by it is put out, and comes in by it no more; other links and the owner go on."""
+    links = [await hub.mint("subscribe", operation="op_1", headers=hub.login) for _ in range(2)]
+    jti = jwt.decode(links[0], options={"verify_signature": False})["jti"]
+    async with hub.peer(links[0]) as guest, hub.peer(links[1]) as other:
+        await guest.send(type="subscribe", id="all")
+        await guest.receive("state")
+        assert (await hub.fetch(f"api/tokens/{jti}", "DELETE", headers=hub.login)).code == 204
+        assert await guest.closed() == 4401
+        await other.send(type="ping")
+        await other.receive("pong")
+    assert (await hub.fetch("api/operations", headers={TOKEN_HEADER: links[0]})).code == 403
+    with pytest.raises(HTTPClientError, match="403"):
+        async with hub.socket({TOKEN_HEADER: links[0]}):
+            pass
+    assert (await hub.fetch("api/tokens", "POST", {"scopes": ["subscribe"]}, {TOKEN_HEADER: links[0]})).code == 403
+
+
+async def test_a_token_expires_on_a_living_connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub warns a minute ahead and closes when it is over: nobody stays in by having come in once."""
+    wall, passed_s = clock.wall, 0.0
+    monkeypatch.setattr(clock, "wall", lambda: wall() + passed_s)
+    token = await hub.mint("subscribe", headers=hub.login)
+    async with hub.peer(token) as page:
+        assert page.welcome["token_expires_in_s"] <= 300
+        passed_s = 250.0
+        assert (await page.receive("expiring"))["in_s"] <= 50
+        passed_s = 331.0
+        assert await page.closed() == 4401
+    assert (await hub.fetch("api/operations", headers={TOKEN_HEADER: token})).code == 403
+
+
+async def test_a_refresh_to_another_person_closes(hub: Hub) -> None:
+    """A connection stays that of the person who opened it."""
+    mine = await hub.mint("subscribe", headers=hub.login)
+    wanted = TokenRequest(scopes=("subscribe",))
+    other = hub.app.running.driver.authority.grant(wanted, Login("mallory"), clock.wall()).token
+    async with hub.peer(mine) as page:
+        await page.send(type="refresh", token=other)
+        assert await page.closed() == 4403
 
 
 async def test_a_token_revokes_itself_only(hub: Hub) -> None:

@@ -1,13 +1,13 @@
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from progress_kit import clock
-from progress_kit.model import Action, OperationState, Prior, Snapshot
+from progress_kit.model import Action, OperationState, Prior, Snapshot, Task
 from progress_kit.publisher import Publisher
 from progress_kit.settings import Settings
 from tests.wire_server import HubServer
@@ -23,6 +23,7 @@ class Operation:
         self.commands: list[tuple[Action, str | None, str | None]] = []
         self.refusal: str | None = None
         self.learnt: list[Prior] = []
+        self.heard: list[Task] = []
         self.samples = 0
         self.began = clock.monotonic()
         self._lock = threading.RLock()
@@ -53,6 +54,9 @@ class Operation:
 
     def learn(self, prior: Prior) -> None:
         self.learnt.append(prior)
+
+    def hear(self, tasks: Sequence[Task]) -> None:
+        self.heard += tasks
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from progress_kit.errors import ProtocolError
-from progress_kit.model import OperationState, Snapshot
+from progress_kit.model import OperationState, Snapshot, Task
 from progress_kit.protocol import decode_client, encode
 from progress_kit.protocol.limits import PUBLISH_BYTES
 from progress_kit.protocol.messages import (
@@ -20,6 +20,7 @@ from progress_kit.protocol.messages import (
     Pong,
     Publish,
     Refresh,
+    TaskUpdate,
     Welcome,
 )
 from progress_kit.publisher.session import MAX_UNACKNOWLEDGED, PublisherSession
@@ -217,6 +218,13 @@ def test_an_expiring_token_is_asked_for(session: PublisherSession) -> None:
     assert session.wants_token
     assert read(session.refresh("newer")) == [Refresh(token="newer")]
     assert not session.wants_token
+
+
+def test_what_workers_say_waits_to_be_handed_on(session: PublisherSession) -> None:
+    """Workers on other machines tell the hub of their tasks, and the hub the session."""
+    update = TaskUpdate(operation="op", tasks=(Task(id="t1", stage="main", done=3),))
+    assert session.received(encode(update), 1.0) == []
+    assert list(session.updates) == [update]
 
 
 def test_ping_is_answered(session: PublisherSession) -> None:

@@ -44,7 +44,7 @@ ENDLESS: Final = 1_000
 def small_numbers(frame_bytes: int, tombstones: int) -> Iterator[None]:
     """Make frames and the hub's memory of removals so small that a few steps reach their limits."""
     with ExitStack() as patches:
-        patches.enter_context(patch("progress_kit.hub.manager.STATE_BYTES", frame_bytes))
+        patches.enter_context(patch("progress_kit.hub.spreading.STATE_BYTES", frame_bytes))
         patches.enter_context(patch("progress_kit.hub.manager.POLL_BYTES", frame_bytes))
         patches.enter_context(patch("progress_kit.hub.registry.TOMBSTONES", tombstones))
         patches.enter_context(patch("progress_kit.store.table.LIVE_S", RECENT_S))
