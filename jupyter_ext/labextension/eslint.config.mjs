@@ -74,11 +74,12 @@ export default tseslint.config(
     }
   },
   ...strict(jupyter.configs.recommended),
-  room('protocol', ['model', 'client', 'components', 'plugins', 'widget']),
-  room('model', ['client', 'components', 'plugins', 'widget'], [withoutJupyterLab]),
-  room('components', ['client', 'plugins', 'widget'], [withoutJupyterLab]),
-  room('client', ['components', 'plugins', 'widget']),
-  room('widget', ['client', 'plugins'], [withoutJupyterLab]),
+  room('protocol', ['model', 'client', 'components', 'plugins', 'widget', 'page']),
+  room('model', ['client', 'components', 'plugins', 'widget', 'page'], [withoutJupyterLab]),
+  room('components', ['client', 'plugins', 'widget', 'page'], [withoutJupyterLab]),
+  room('client', ['components', 'plugins', 'widget', 'page']),
+  room('widget', ['client', 'plugins', 'page'], [withoutJupyterLab]),
+  room('page', ['widget'], [withoutJupyterLab]),
   {
     files: ['src/index.ts', 'src/plugins/**'],
     rules: {

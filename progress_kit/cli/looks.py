@@ -23,14 +23,13 @@ def row(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the columns of `HEADER` for one operation."""
     view = View.of(snapshot)
     took = view.elapsed if view.ended else view.left or view.elapsed
-    return (
-        cut(view.state, _STATE),
-        view.percent or view.counter,
-        took,
-        cut(view.title, _NAME),
-        cut(where(snapshot), _WHERE),
-        snapshot.id,
-    )
+    state, name, place = shown(view.state, view.title, where(snapshot))
+    return state, view.percent or view.counter, took, name, place, snapshot.id
+
+
+def shown(state: str, name: str, place: str) -> tuple[str, str, str]:
+    """Return the three texts no wider than their columns may be."""
+    return cut(state, _STATE), cut(name, _NAME), cut(place, _WHERE)
 
 
 def where(snapshot: Snapshot) -> str:

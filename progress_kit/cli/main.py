@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from progress_kit import __version__, settings
-from progress_kit.cli import asking, doctor, exits, serving
+from progress_kit.cli import asking, doctor, exits, past, running, serving, sharing
 from progress_kit.cli.arguments import parser
 from progress_kit.connection import servers
 from progress_kit.errors import HubNotFoundError
@@ -16,12 +16,16 @@ from progress_kit.protocol.bundle import ConnectionFile
 
 _COMMANDS: Final[dict[str, Callable[[Namespace], int]]] = {
     **asking.COMMANDS,
+    "run": running.run,
+    "history": past.history,
+    "export": past.export,
     "doctor": doctor.doctor,
     "serve": serving.serve,
     "token": serving.token,
+    "share": sharing.share,
     "completion": serving.completion,
 }
-_NEEDS_NO_HUB: Final = frozenset({"doctor", "serve", "completion"})
+_NEEDS_NO_HUB: Final = frozenset({"doctor", "serve", "completion", "run"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The commands that let others in: serve, token, completion."""
 
 import os
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
@@ -38,8 +39,11 @@ def token(args: Namespace) -> int:
     wanted = TokenRequest(scopes=scopes, expires_in_s=args.expires)
     target, answer = first_answer(lambda target, timeout_s: (target, grant(target, wanted, timeout_s=timeout_s)))
     if args.json:
-        shown = {"url": target.url, "token": answer.text, "scopes": scopes, "expires_in_s": answer.expires_in_s}
+        shown = {"url": target.url, "token": str(answer.text), "scopes": scopes, "expires_in_s": answer.expires_in_s}
         print(msgspec.json.encode(shown).decode())
+        return exits.DONE
+    if args.export:
+        print(f"export PROGRESS_KIT_HUB_URL={shlex.quote(target.url)} PROGRESS_KIT_TOKEN={shlex.quote(answer.text)}")
         return exits.DONE
     print(answer.text)
     print(f"for PROGRESS_KIT_TOKEN, with PROGRESS_KIT_HUB_URL={target.url}", file=sys.stderr)

@@ -30,10 +30,14 @@ class Desk:
     def open(self, lab: Lab, path: str = "") -> Page:
         """Open a page of `lab` in a new tab; in JupyterLab in a workspace where nothing else is open."""
         page = self.context.new_page()
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self._complain(f"{error.name}: {error.message}\n{error.stack}"))
+        self.listen(page)
         page.goto(lab.page(f"lab/workspaces/{self._workspace}/{path}" if lab.application == "lab" else path))
         return page
+
+    def listen(self, page: Page) -> None:
+        """Have what the page complains about fail the test."""
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self._complain(f"{error.name}: {error.message}\n{error.stack}"))
 
     def notebook(self, lab: Lab, name: str) -> Page:
         """Open a notebook in a new tab, connected to its kernel."""

@@ -2,13 +2,13 @@ import json
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.desk import Desk, expect_to_move, open_panel, value
+from tests.browser.desk import PATIENCE_MS, Desk, expect_to_move, open_panel, value
 from tests.browser.detour import Detour
 from tests.browser.lab import TOKEN, Lab
 
@@ -22,6 +22,13 @@ threading.Thread(target=lambda: (sys.stdin.readline(), done.set()), daemon=True)
 for number in pk.track(range(4_000), "Nightly report", unit="pages"):
     if not done.is_set():
         time.sleep(0.02)
+"""
+BURN = """
+import time
+import progress_kit as pk
+with pk.ProgressTracker("{name}", stages=["main"], notify="always"):
+    time.sleep(0.6)
+    raise ValueError("burnt")
 """
 # What a browser says of a line that is down.
 OUTAGE = ("WebSocket", "ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET", "Failed to fetch")
@@ -82,6 +89,43 @@ def test_a_blocked_websocket_is_replaced_by_questions(way: Detour, desk: Desk, s
     report.get_by_role("button", name="yes").click()
     expect(report).to_have_class(re.compile("pk-look-cancelled"))
     script.wait(10)
+
+
+def test_what_ends_while_pages_poll_is_told_of_once(own_lab: Lab, way: Detour, desk: Desk) -> None:
+    """Two pages that can only poll: one of them shows a toast, both count the end, and read in one is read in both."""
+    desk.excuse(*OUTAGE)
+    way.block_sockets()
+    pages = desk.open(way.lab), desk.open(way.lab)
+    for page in pages:
+        page.wait_for_event("response", lambda answer: "api/operations?" in answer.url)
+    for number, name in ((1, "Eggs"), (2, "Bread")):
+        own_lab.script(BURN.format(name=name)).communicate(timeout=40)
+        for page in pages:
+            expect(page.locator(".pk-badge")).to_have_attribute(
+                "aria-label", re.compile(f"not seen yet: {number} failed")
+            )
+        wait_for_toast(pages, name)
+    # Whoever was going to tell of the first one too has done so by now.
+    assert [toasts(pages, name) for name in ("Eggs", "Bread")] == [1, 1]
+    pages[1].locator(".pk-badge").click()
+    desk.picture(pages[1], "unread")
+    pages[1].get_by_role("button", name="mark all read").click()
+    for page in pages:
+        expect(page.locator(".pk-badge")).to_have_attribute("aria-label", "Progress: nothing runs")
+
+
+def toasts(pages: Iterable[Page], name: str) -> int:
+    """How many toasts tell that an operation has failed, in all pages."""
+    return sum(page.locator(".Toastify__toast").filter(has_text=f"{name} failed").count() for page in pages)
+
+
+def wait_for_toast(pages: Sequence[Page], name: str) -> None:
+    """Wait until one of the pages tells that an operation has failed."""
+    for _ in range(PATIENCE_MS // 100):
+        if toasts(pages, name):
+            return
+        pages[0].wait_for_timeout(100)
+    raise AssertionError(f"no page tells of {name}")
 
 
 def test_a_cut_line_is_bridged_by_the_estimate(

@@ -10,26 +10,29 @@ from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
-# Stands in for the system's own notifications, which a browser without a window has not: the permission is the
-# browser's own, and what is shown is kept for the test to look at.
+# Keeps what the browser has really shown for the test to look at. Nothing but the click on it is pretended: a browser
+# without a window has no list of notifications to click in.
 SPY = """
 (() => {
   const Real = window.Notification;
   window.notified = [];
   window.asked = 0;
-  window.Notification = class extends EventTarget {
-    static get permission() { return Real.permission; }
+  window.Notification = class extends Real {
     static requestPermission() { window.asked += 1; return Real.requestPermission(); }
-    constructor(title, options) { super(); window.notified.push({ title, ...options, click: () => this.onclick?.() }); }
-    close() { this.onclose?.(); }
-  };
-  window.away = away => {
-    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => away ? 'hidden' : 'visible' });
-    document.hasFocus = () => !away;
-    document.dispatchEvent(new Event('visibilitychange'));
-    window.dispatchEvent(new Event(away ? 'blur' : 'focus'));
+    constructor(title, options) {
+      super(title, options);
+      const shown = { title, ...options, click: () => this.onclick?.() };
+      this.addEventListener('show', () => window.notified.push(shown));
+    }
   };
 })();
+"""
+# Without a window Chromium calls a page visible also behind another one: that alone is said in its place.
+VISIBILITY = """
+state => {
+  Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
+  document.dispatchEvent(new Event('visibilitychange'));
+}
 """
 WORK = """
 import pathlib, time
@@ -83,6 +86,25 @@ def deny(page: Page, lab: Lab) -> None:
     permission = {"permission": {"name": "notifications"}, "setting": "denied", "origin": lab.url}
     chromium.send("Browser.setPermission", {**permission, "browserContextId": context})
     page.wait_for_function("Notification.permission === 'denied'")
+
+
+def leave(*pages: Page) -> None:
+    """Go to another tab: these lose the focus, as a person's browser takes it from them."""
+    for page in pages:
+        # Playwright lets each page believe that it has the focus, unless it is told not to.
+        chromium = page.context.new_cdp_session(page)
+        chromium.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+        page.evaluate(VISIBILITY, "hidden")
+    pages[0].context.new_page().bring_to_front()
+    for page in pages:
+        page.wait_for_function("!document.hasFocus()")
+
+
+def come_back(page: Page) -> None:
+    """Come back to a tab."""
+    page.evaluate(VISIBILITY, "visible")
+    page.bring_to_front()
+    page.wait_for_function("document.hasFocus()")
 
 
 def live(page: Page) -> None:
@@ -147,8 +169,7 @@ def test_the_browser_tells_while_the_user_is_elsewhere(lab: Lab, seated: Desk, t
     run_cell(page, 1)
     expect(page.locator(".pk-badge")).to_have_attribute("aria-label", re.compile("1 running"))
     # The page that was in use last is the one that is asked.
-    other.evaluate("window.away(true)")
-    page.evaluate("window.away(true)")
+    leave(other, page)
     away.touch()
     page.wait_for_function("window.notified.length > 0")
     [notification] = page.evaluate("window.notified.map(({ title, body }) => `${title} | ${body}`)")
@@ -174,7 +195,7 @@ def test_a_refused_permission_leaves_a_toast(lab: Lab, seated: Desk) -> None:
     page.locator(".pk-badge").click()
     expect(page.get_by_role("dialog", name="Recent completions")).to_contain_text("blocks notifications")
     page.keyboard.press("Escape")
-    page.evaluate("window.away(true)")
+    leave(page)
     finish(lab, work("Peel the onions"))
     expect(toasts(page).filter(has_text="Peel the onions finished")).to_be_visible()
     assert told(page) == []

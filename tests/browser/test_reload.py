@@ -45,6 +45,26 @@ def test_a_reload_while_the_cell_runs_brings_the_bar_back(lab: Lab, desk: Desk, 
     assert output["data"][MIME]["snapshot"]["state"] == "succeeded"
 
 
+def test_a_cell_that_waited_at_the_reload_shows_its_bar(lab: Lab, desk: Desk) -> None:
+    """JupyterLab takes in no output of a request of the page before; the bar comes all the same, once, with its end."""
+    lab.notebook("queue.ipynb", LOOP.format(stop="queue-1"), LOOP.format(stop="queue-2"))
+    page = desk.notebook(lab, "queue.ipynb")
+    run_cell(page, 0)
+    run_cell(page, 1)
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    first, second = (cells.nth(number).locator(".pk-operation") for number in (0, 1))
+    expect_to_move(first)
+    reload(page)
+    expect_to_move(first)
+    (lab.root / "queue-1").touch()
+    expect_to_move(second)
+    desk.picture(page, "waited")
+    (lab.root / "queue-2").touch()
+    for bar in (first, second):
+        expect(bar).to_have_class(re.compile("pk-look-succeeded"))
+        expect(bar).to_have_count(1)
+
+
 def test_a_second_tab_shows_the_same_bar_live(lab: Lab, desk: Desk) -> None:
     """A tab that is opened while the cell runs shows it too, once, and both see the end."""
     lab.notebook("second.ipynb", LOOP.format(stop="second"))

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -7,9 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import running
-from tests.browser.desk import Desk, expect_to_move, run_cell, save
+from tests.browser.desk import Desk, expect_to_move, reload, run_cell, save
 from tests.browser.lab import MIME, Lab
-from tests.browser.test_notifications import SPY, allow, told
+from tests.browser.test_notifications import SPY, allow, come_back, leave, told
 
 pytestmark = pytest.mark.browser
 
@@ -118,6 +119,21 @@ def test_without_the_labextension_a_widget_shows_the_loop_and_cancels_it(bare_la
     assert saved[MIME]["snapshot"]["state"] == "cancelled"
 
 
+def test_after_a_reload_the_widget_waits_for_the_kernel(bare_lab: Lab, desk: Desk) -> None:
+    """The page asks the kernel for its widgets, and is answered when that is free: then the end stands there."""
+    bare_lab.notebook("again.ipynb", compute("Copy", "copied"))
+    page = desk.notebook(bare_lab, "again.ipynb")
+    run_cell(page)
+    expect_to_move(bars(page))
+    save(page)
+    reload(page)
+    output = page.locator(".jp-OutputArea-output")
+    expect(output).to_have_text("Loading widget...")
+    (bare_lab.root / "copied").touch()
+    expect(bars(page)).to_have_class(re.compile("pk-look-succeeded"))
+    expect(output).to_have_count(1)
+
+
 def test_the_widget_tells_of_the_end(bare_lab: Lab, seated: Desk) -> None:
     """A toast where the user has not looked; after a click that allowed it the browser, while the user is elsewhere."""
     bare_lab.notebook(
@@ -126,7 +142,7 @@ def test_the_widget_tells_of_the_end(bare_lab: Lab, seated: Desk) -> None:
     page = seated.notebook(bare_lab, "end.ipynb")
     run_cell(page)
     expect_to_move(bars(page))
-    page.evaluate("window.away(true)")
+    leave(page)
     (bare_lab.root / "baked").touch()
     toast = toasts(page).filter(has_text="Bake <b>bread</b> finished in")
     expect(toast).to_contain_text("end.ipynb")
@@ -134,13 +150,13 @@ def test_the_widget_tells_of_the_end(bare_lab: Lab, seated: Desk) -> None:
     seated.picture(page, "toast")
     toast.get_by_role("button", name="Close").click()
     expect(toasts(page)).to_have_count(0)
-    page.evaluate("window.away(false)")
+    come_back(page)
     run_cell(page, 1)
     expect_to_move(bars(page))
     allow(seated, bare_lab)  # as the user would answer
     page.get_by_role("button", name="Notify me when Whistle ends").click()
     page.wait_for_function("window.asked === 1")
-    page.evaluate("window.away(true)")
+    leave(page)
     (bare_lab.root / "whistled").touch()
     page.wait_for_function("window.notified.length === 1")
     [title] = told(page)

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 import progress_kit as pk
 from tests.integration.processes import Home, Script, Server
 
+COMMAND = [sys.executable, "-m", "progress_kit.cli"]
 JOB = """
 import progress_kit as pk
 with pk.ProgressTracker("Train [red]model", stages={"load": 1, "train": 3}) as tracker:

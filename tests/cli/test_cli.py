@@ -1,5 +1,7 @@
 """The command line beside a real server and a real script: what it prints, and how it exits."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -13,10 +15,10 @@ import pexpect
 import pytest
 
 from progress_kit.cli import main
-from tests.cli.conftest import Job
+from progress_kit.cli.past import write_csv
+from progress_kit.model import Snapshot
+from tests.cli.conftest import COMMAND, Job
 from tests.integration.processes import DEADLINE_S, Home, Lines, Server
-
-COMMAND = [sys.executable, "-m", "progress_kit.cli"]
 
 Output = pytest.CaptureFixture[str]
 
@@ -167,6 +169,35 @@ def test_of_two_servers_one_can_be_named(server: Server, here: Home, capsys: Out
             assert f":{port}/" in json.loads(capsys.readouterr().out)["url"]
         assert main(["--server", "12", "list"]) == 3
         assert "no server is '12'; running are:" in capsys.readouterr().err
+
+
+def test_history_and_export_have_what_has_ended(job: Job, here: Home, capsys: Output) -> None:
+    """A table of the newest, or all as CSV or JSON in a new file."""
+    job.tell("fail")
+    assert main(["wait", job.id]) == 1
+    capsys.readouterr()
+    assert main(["history", "--limit", "1"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert re.search(rf"failed: OSError: .* Train \[red\]model .* {job.id}$", line)
+    assert main(["history", "no such kind"]) == 0
+    assert capsys.readouterr().err == "No run of kind 'no such kind' has ended yet.\n"
+    assert main(["export", "--output", "runs.csv"]) == 0
+    with (here.root_dir / "runs.csv").open(newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["id"] == job.id]
+    assert (row["name"], row["outcome"], row["error"]) == ("Train [red]model", "failed", "OSError: disk full")
+    assert main(["export", "--output", "runs.csv"]) == 2
+    assert "runs.csv is there already" in capsys.readouterr().err
+    assert main(["export", "--format", "json"]) == 0
+    assert job.id in [run["id"] for run in json.loads(capsys.readouterr().out)]
+
+
+@pytest.mark.parametrize("name", ["=1+1", " +1", '"@SUM(A1)', "-2", "\tx", "＝1"], ids=repr)  # noqa: RUF001 - full width
+def test_a_name_in_a_csv_is_never_a_formula(name: str) -> None:
+    """Spreadsheets take it for text."""
+    file = io.StringIO()
+    write_csv([Snapshot(id="op_1", name=name, state="succeeded")], file)
+    _, row = csv.reader(io.StringIO(file.getvalue()))
+    assert row[1] == f"'{name}"
 
 
 def test_doctor_finds_nothing_where_all_is_well(server: Server, here: Home, capsys: Output) -> None:

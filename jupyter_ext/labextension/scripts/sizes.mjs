@@ -1,5 +1,5 @@
 /**
- * Prints how large the parts of the built labextension and the widget are, and fails when one has outgrown its budget:
+ * Prints how large the parts of the built labextension, the widget and the pages are, and fails when one has outgrown its budget:
  * `node scripts/sizes.mjs` after `npm run build:prod`.
  */
 import { Buffer } from 'node:buffer';
@@ -29,6 +29,14 @@ sizes.set(
   { what: 'the widget, for pages without the labextension', most: 40, sent: 'plain' },
   { plain: widget.length, packed: gzipSync(widget).length }
 );
+const PAGES = new URL('../../progress_kit_jupyter/static/', import.meta.url);
+for (const [file, what, most] of [
+  ['page.js', 'the page without JupyterLab', 55],
+  ['share.js', 'the page of share links', 40]
+]) {
+  const page = await readFile(new URL(file, PAGES)).catch(() => Buffer.alloc(0));
+  sizes.set({ what, most }, { plain: page.length, packed: gzipSync(page).length });
+}
 
 for (const [{ what, most, sent = 'packed' }, size] of sizes) {
   const { plain, packed } = size;

@@ -7,6 +7,7 @@ import { commandsPlugin } from './plugins/commands';
 import { handlingPlugin } from './plugins/handling';
 import { historyPlugin } from './plugins/history';
 import { hubPlugin } from './plugins/hub';
+import { iopubPlugin } from './plugins/iopub';
 import { mimePlugin } from './plugins/mime';
 import { notebooksPlugin } from './plugins/notebooks';
 import { notificationsPlugin } from './plugins/notifications';
@@ -23,6 +24,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   mimePlugin,
   notebooksPlugin,
   cellsPlugin,
+  iopubPlugin,
   panelPlugin,
   historyPlugin,
   badgePlugin,

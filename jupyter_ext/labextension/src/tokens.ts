@@ -2,7 +2,16 @@ import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 
 import type { InboxModel, OperationsModel } from './model';
-import type { Action, Execution, Notified, NotifyRequest, Presence, Prior, Read } from './protocol';
+import type {
+  Action,
+  Execution,
+  Notified,
+  NotifyRequest,
+  Presence,
+  Prior,
+  Read,
+  WatchCells
+} from './protocol';
 
 /** The page's one connection to the hub of its server. */
 export interface IProgressHub {
@@ -22,8 +31,8 @@ export interface IProgressHub {
    */
   command(operation: string, action: Action): Promise<string | null>;
 
-  /** Say something that needs no answer. While the line is down, the newest presence is kept and the rest dropped. */
-  send(message: Presence | Notified | Read | Execution): void;
+  /** Say something that needs no answer. While the line is down, what describes the page is kept and the rest dropped. */
+  send(message: Presence | WatchCells | Notified | Read | Execution): void;
 
   /** What earlier runs of a kind took; null where there are none. Asked of the server once, then kept. */
   prior(kind: string): Promise<Prior | null>;

@@ -14,6 +14,33 @@ describe('the stored output of a notebook', () => {
     });
   });
 
+  it('deceives nobody: what could hide or reorder a text is replaced, and nothing has no end', () => {
+    const name = 'a\u202eb\u2066\x1b[31m\x00\n\u200f\u2028z <b>é</b> 👩‍🔬';
+    const bundle = readBundle({
+      operation: 'op_1',
+      snapshot: {
+        state: 'failed',
+        name,
+        message: 'x'.repeat(1e6),
+        stages: new Array(1000).fill({ name }),
+        metrics: { [name]: 1, ['__proto__']: 2, constructor: 3 },
+        error: { type: name, message: name },
+        origin: { notebook: name }
+      }
+    });
+    const clean = 'a\ufffdb\ufffd\ufffd[31m\ufffd \ufffd z <b>é</b> 👩‍🔬';
+    expect(bundle?.snapshot).toMatchObject({
+      name: clean,
+      error: { type: clean, message: clean },
+      origin: { notebook: clean }
+    });
+    expect(bundle?.snapshot.message).toHaveLength(4096);
+    expect(bundle?.snapshot.stages).toHaveLength(64);
+    expect(bundle?.snapshot.stages[0]?.name).toBe(clean);
+    expect(bundle?.snapshot.metrics).toHaveProperty([clean], 1);
+    expect(Object.getPrototypeOf(bundle?.snapshot.metrics)).toBe(Object.prototype);
+  });
+
   it('is forgiven what is missing or of a wrong type', () => {
     const bundle = readBundle({
       operation: 'op_1',

@@ -38,8 +38,18 @@ class OpenCell {
 let send: ReturnType<typeof vi.fn>;
 let hub: IProgressHub;
 
-function activate(settings: { cellsAfter_s: number } | null = { cellsAfter_s: 30 }): void {
+class Settings {
+  constructor(public cellsAfter_s: number) {}
+  readonly changed = new Signal<this, void>(this);
+}
+
+function activate(settings: Settings | null = new Settings(30)): void {
   void cellsPlugin.activate({} as unknown as JupyterFrontEnd, hub, settings);
+}
+
+/** What was said of cells that were run. */
+function executions(): unknown[] {
+  return send.mock.calls.flat().filter(({ type }) => type === 'execution');
 }
 
 beforeEach(() => {
@@ -55,27 +65,36 @@ describe('a cell that is run', () => {
     const cell = new OpenCell();
     await cell.run('r1');
     await cell.run('r2');
-    expect(send.mock.calls).toEqual(
-      ['r1', 'r2'].map(request => [
-        {
-          type: 'execution',
-          kernel_id: 'kernel-1',
-          request,
-          cell_id: 'cell-1',
-          notebook: 'work/demo.ipynb',
-          after_s: 30
-        }
-      ])
+    expect(executions()).toEqual(
+      ['r1', 'r2'].map(request => ({
+        type: 'execution',
+        kernel_id: 'kernel-1',
+        request,
+        cell_id: 'cell-1',
+        notebook: 'work/demo.ipynb',
+        after_s: 30
+      }))
     );
   });
 
   it.each([
-    ['switched off', { cellsAfter_s: 0 }],
+    ['switched off', new Settings(0)],
     ['not there', null]
   ])('is no operation by itself where the setting is %s', async (_, settings) => {
     activate(settings);
     await new OpenCell().run('r1');
-    expect(send).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ after_s: null }));
+    expect(executions()).toMatchObject([{ after_s: null }]);
+  });
+
+  it('is watched for by the server from the start on, while the setting says so', () => {
+    const settings = new Settings(0);
+    activate(settings);
+    settings.cellsAfter_s = 10;
+    settings.changed.emit();
+    expect(send.mock.calls.flat()).toEqual([
+      { type: 'watch_cells', after_s: null },
+      { type: 'watch_cells', after_s: 10 }
+    ]);
   });
 
   it('says nothing where no request was sent', async () => {

@@ -8,7 +8,7 @@ import {
 } from '../src/client/connection';
 import { Refused } from '../src/client/refused';
 import { OperationsModel } from '../src/model';
-import type { StateResponse } from '../src/protocol';
+import type { PolledInbox, StateResponse } from '../src/protocol';
 import { snapshot } from './snapshots';
 
 /** The hub's end of one socket, in the hands of a test. */
@@ -60,12 +60,13 @@ let connection: HubConnection | null;
 let mint: ReturnType<typeof vi.fn<IHubServer['mint']>>;
 let poll: ReturnType<typeof vi.fn<IHubServer['poll']>>;
 let command: ReturnType<typeof vi.fn<IHubServer['command']>>;
+let inbox: ReturnType<typeof vi.fn<IHubServer['inbox']>>;
 
 function start(options: Partial<IConnectionOptions> = {}): HubConnection {
   connection = new HubConnection({
     model,
     client: 'test/1',
-    server: { mint, poll, command, open: protocols => new Socket(protocols) },
+    server: { mint, poll, inbox, command, open: protocols => new Socket(protocols) },
     random: () => 1,
     ...options
   });
@@ -87,6 +88,7 @@ beforeEach(() => {
   mint = vi.fn(() => Promise.resolve(`jwt-${++minted}`));
   poll = vi.fn(() => Promise.reject(new Error('no network')));
   command = vi.fn(() => Promise.resolve(null));
+  inbox = vi.fn(() => Promise.reject(new Error('no network')));
 });
 
 afterEach(() => {
@@ -301,6 +303,7 @@ function answer(revision: number, fields: Partial<StateResponse> = {}): StateRes
     more: false,
     operations: [],
     removed: [],
+    inbox: null,
     ...fields
   };
 }
@@ -331,6 +334,83 @@ describe('a connection whose WebSocket is blocked', () => {
       }
     }
   }
+
+  describe('and the inbox', () => {
+    const ended = snapshot({ id: 'op_9', state: 'succeeded', hub: null });
+    const onInbox = vi.fn();
+    const onNotify = vi.fn();
+
+    /** The inbox with one unread end, which nobody was told of unless the test says so. */
+    function box(revision: number, { at = 49, untold = ['op_9'], unread = 1 } = {}): PolledInbox {
+      const { id, name, state, origin } = ended;
+      const item = { id, operation: id, name, state, origin, at, elapsed_s: 3, error: null };
+      return { revision, unread, items: [{ ...item, read: unread === 0 }], untold };
+    }
+
+    beforeEach(async () => {
+      onInbox.mockClear();
+      onNotify.mockClear();
+      vi.spyOn(performance, 'now').mockReturnValue(40_000);
+      await connect({ onInbox, onNotify });
+      await block(2.1);
+    });
+
+    afterEach(() => vi.mocked(performance.now).mockRestore());
+
+    it('is told with the answers, when it changes', async () => {
+      poll.mockResolvedValue(answer(2, { inbox: box(7, { untold: [] }) }));
+      await block(2);
+      expect(onInbox).toHaveBeenCalledExactlyOnceWith(box(7, { untold: [] }));
+      poll.mockResolvedValue(answer(2));
+      await block(2);
+      expect(poll.mock.lastCall?.[1]).toBe(7);
+      expect(inbox).not.toHaveBeenCalled();
+    });
+
+    it('tells of an end that the hub gives it to tell of, once', async () => {
+      poll.mockResolvedValue(answer(2, { operations: [ended], inbox: box(7) }));
+      inbox.mockResolvedValue({ tell: ['op_9'], inbox: box(8, { untold: [] }) });
+      await block(2);
+      expect(inbox).toHaveBeenCalledExactlyOnceWith({ read: [], tell: ['op_9'] });
+      expect(onNotify.mock.calls).toMatchObject([[{ type: 'notify', operations: [ended] }]]);
+      poll.mockResolvedValue(answer(2));
+      await block(4);
+      expect(poll.mock.lastCall?.[1]).toBe(8);
+      expect(onNotify).toHaveBeenCalledOnce();
+    });
+
+    it('leaves to another page what that was given', async () => {
+      poll.mockResolvedValue(answer(2, { operations: [ended], inbox: box(7) }));
+      inbox.mockResolvedValue({ tell: [], inbox: box(8, { untold: [] }) });
+      await block(2);
+      expect(inbox).toHaveBeenCalledOnce();
+      expect(onNotify).not.toHaveBeenCalled();
+    });
+
+    it.each([
+      ['ended long ago', 15, 100],
+      ['ended before the page was loaded', 49, 0.5]
+    ])('lets wait what %s', async (_, at, loadedFor_s) => {
+      vi.mocked(performance.now).mockReturnValue(loadedFor_s * 1000);
+      poll.mockResolvedValue(answer(2, { operations: [ended], inbox: box(7, { at }) }));
+      await block(2);
+      expect(onInbox).toHaveBeenCalledOnce();
+      expect(inbox).not.toHaveBeenCalled();
+    });
+
+    it('is marked by REST, and asked for anew where that failed', async () => {
+      expect(connection!.say({ type: 'read', ids: ['op_9'] })).toBe(true);
+      expect(inbox).toHaveBeenCalledExactlyOnceWith({ read: ['op_9'], tell: [] });
+      inbox.mockResolvedValue({ tell: [], inbox: box(9, { unread: 0 }) });
+      connection!.say({ type: 'read', ids: 'all' });
+      await vi.advanceTimersByTimeAsync(0);
+      expect(onInbox).toHaveBeenLastCalledWith(box(9, { unread: 0 }));
+      inbox.mockRejectedValue(new Error('no network'));
+      connection!.say({ type: 'read', ids: 'all' });
+      await block(2);
+      expect(poll.mock.lastCall?.[1]).toBe(0);
+    });
+  });
 
   it('asks every 2 s by REST, and says why', async () => {
     await connect();
@@ -454,7 +534,7 @@ describe('a connection whose WebSocket is blocked', () => {
   it('gives up on a question that gets no answer within 5 s', async () => {
     await connect();
     poll.mockImplementation(
-      (_, signal) =>
+      (_resume, _inbox, signal) =>
         new Promise((_resolve, reject) =>
           signal.addEventListener('abort', () => reject(new Error('aborted')))
         )

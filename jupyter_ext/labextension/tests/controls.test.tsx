@@ -169,7 +169,7 @@ describe('the other ways to act', () => {
     const writeText = vi.fn(() => Promise.resolve());
     Object.defineProperty(navigator, 'clipboard', { value: { writeText }, configurable: true });
     const { press } = show({}, { expanded: true });
-    press(`Copy the id of ${NAME}`);
+    press(`Copy id of ${NAME}`);
     expect(writeText).toHaveBeenCalledWith('op_1');
     expect(await screen.findByText('copied')).toBeTruthy();
   });

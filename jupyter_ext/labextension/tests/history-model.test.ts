@@ -152,6 +152,21 @@ describe('a CSV file', () => {
     expect(text).toContain(`"'=HYPERLINK(""x"")"`);
     expect(text).toContain('"a,""b""\nc"');
   });
+
+  it.each([
+    ['+1', "'+1"],
+    ['-1', "'-1"],
+    ['@SUM(A1)', "'@SUM(A1)"],
+    ['\t=1', "'\t'=1"],
+    [' =1', "' =1"],
+    ['"=1"', `"'""=1"""`],
+    ['＝1+1', "'＝1+1"],
+    ["a;=cmd|' /C calc'!A0", "a;'=cmd|' /C calc'!A0"],
+    ['a\n=1', `"a\n'=1"`],
+    ['a-b; c = d', 'a-b; c = d']
+  ])('has no formula in %j', (name, cell) => {
+    expect(csvOf([run({ name })], new Map()).split('\r\n')[1]).toContain(`,${cell},k,`);
+  });
 });
 
 describe('the list of runs', () => {

@@ -56,8 +56,16 @@ class Opened {
 
   /** As if the user ran the first cell now. */
   run(): void {
-    const signal = NotebookActions.executionScheduled as unknown as Signal<unknown, unknown>;
-    signal.emit({
+    this.tell(NotebookActions.executionScheduled);
+  }
+
+  /** As if the first cell had ended. */
+  end(): void {
+    this.tell(NotebookActions.executed);
+  }
+
+  private tell(signal: unknown): void {
+    (signal as Signal<unknown, unknown>).emit({
       notebook: { model: this.model, parent: this.panel },
       cell: { model: this.cell() }
     });
@@ -87,6 +95,7 @@ function output(of: Snapshot): IOutput {
 }
 
 beforeEach(() => {
+  window.localStorage.clear();
   vi.useFakeTimers({ now: NOW * 1000 });
   operations = new OperationsModel(new HubClock());
   operations.setHubId('h_1');
@@ -130,6 +139,41 @@ describe('after a reload', () => {
     const notebook = new Opened();
     reattach(notebook);
     expect(notebook.shown()).toEqual(['op_1 running']);
+  });
+
+  it('puts in what was run before the page was loaded and begins after it', () => {
+    const before = new Opened();
+    before.run();
+    vi.advanceTimersByTime(5_000);
+    executions = new Executions(operations);
+    const notebook = new Opened();
+    const reattacher = reattach(notebook);
+    vi.advanceTimersByTime(60_000);
+    hub(began(-64));
+    reattacher.look(['op_1']);
+    expect(notebook.shown()).toEqual(['op_1 running']);
+  });
+
+  it.each([
+    ['had ended when the page was loaded', true, false],
+    ['is run again by another page after that', false, true]
+  ])('waits for no cell whose last run %s', (_, ends, runsAgain) => {
+    const before = new Opened();
+    before.run();
+    if (ends) {
+      before.end();
+    }
+    vi.advanceTimersByTime(5_000);
+    executions = new Executions(operations);
+    const notebook = new Opened();
+    const reattacher = reattach(notebook);
+    vi.advanceTimersByTime(60_000);
+    if (runsAgain) {
+      before.run();
+    }
+    hub(began(-64));
+    reattacher.look(['op_1']);
+    expect(notebook.shown()).toEqual([]);
   });
 
   it('does so once, however often the hub tells of it', () => {

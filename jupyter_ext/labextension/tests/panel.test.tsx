@@ -83,6 +83,14 @@ describe('the panel', () => {
     ]);
   });
 
+  it('says of each place how many run, are paused and wait', () => {
+    const states = ['running', 'running', 'paused', 'pending', 'failed', 'succeeded'] as const;
+    open(states.map((state, n) => ({ id: `o${n}`, state, started_at: NOW - n })));
+    expect(screen.getByRole('button', { name: /demo.ipynb/ }).textContent).toBe(
+      'demo.ipynb2 running · 1 paused · 1 waiting · 1 failed · 6 in all'
+    );
+  });
+
   it('searches, filters, and finds the way back', () => {
     const { shown } = open([
       { id: 'a', name: 'Fit' },

@@ -63,14 +63,38 @@ describe('among the running sessions', () => {
     expect(command.mock.calls.map(([id]) => id).sort()).toEqual(['op_1', 'two']);
   });
 
-  it('is drawn anew once a second at most', () => {
-    const changed = vi.fn();
-    running().runningChanged.connect(changed);
-    for (let seq = 1; seq <= 20; seq++) {
-      model.swap([snapshot({ seq })], []);
-      vi.advanceTimersByTime(100);
+  describe('is drawn anew', () => {
+    let changed: ReturnType<typeof vi.fn>;
+
+    beforeEach(() => {
+      changed = vi.fn();
+      running().runningChanged.connect(changed);
+    });
+
+    function count(): void {
+      for (let seq = 1; seq <= 20; seq++) {
+        model.swap([snapshot({ seq })], []);
+        vi.advanceTimersByTime(100);
+      }
     }
-    expect(changed).toHaveBeenCalledTimes(2);
+
+    it('when one comes or goes, and not for counts that nobody sees', () => {
+      count();
+      expect(changed).toHaveBeenCalledOnce();
+      model.swap([snapshot({ seq: 21, state: 'succeeded' })], []);
+      vi.advanceTimersByTime(1_000);
+      expect(changed).toHaveBeenCalledTimes(2);
+    });
+
+    it('once a second at most where it is on the screen', () => {
+      const list = document.body.appendChild(document.createElement('div'));
+      list.className = 'jp-RunningSessions';
+      // There is no layout here that would say where it stands.
+      Object.defineProperty(list, 'offsetParent', { value: document.body });
+      count();
+      expect(changed).toHaveBeenCalledTimes(2);
+      list.remove();
+    });
   });
 });
 

@@ -6,16 +6,21 @@ import {
   CloseCode,
   type Execution,
   type Inbox,
+  type InboxRequest,
+  type InboxResponse,
   type Notified,
   type NotifyRequest,
+  type PolledInbox,
   type Presence,
   type Read,
   type ResumePoint,
   type StateResponse,
   SUBPROTOCOL,
-  TOKEN_SUBPROTOCOL
+  TOKEN_SUBPROTOCOL,
+  type WatchCells
 } from '../protocol';
 import { Backoff } from './backoff';
+import { PolledInboxReader } from './polled-inbox';
 import { Poller } from './poller';
 import { reasonOf } from './refused';
 import { type Effect, SubscriberSession } from './session';
@@ -36,8 +41,10 @@ export interface IHubServer {
   mint(): Promise<string>;
   /** Open the hub's WebSocket with these sub-protocols. */
   open(protocols: string[]): ISocket;
-  /** What changed since `resume`, or everything. */
-  poll(resume: ResumePoint | null, signal: AbortSignal): Promise<StateResponse>;
+  /** What changed since `resume`, or everything, and the inbox unless it is at the revision `inbox`. */
+  poll(resume: ResumePoint | null, inbox: number, signal: AbortSignal): Promise<StateResponse>;
+  /** Mark what was read in the inbox, and ask for leave to tell of ends. */
+  inbox(request: InboxRequest): Promise<InboxResponse>;
   /** Ask an operation to do something; resolves with null when the request was passed on, else with what was wrong. */
   command(operation: string, action: Action): Promise<string | null>;
 }
@@ -50,7 +57,7 @@ export interface IConnectionOptions {
   /** The hub asks to tell its user of ends. */
   onNotify?: (request: NotifyRequest) => void;
   /** The hub tells what the inbox has. */
-  onInbox?: (inbox: Inbox) => void;
+  onInbox?: (inbox: Inbox | PolledInbox) => void;
   random?: () => number;
 }
 
@@ -83,8 +90,15 @@ export class HubConnection implements IDisposable {
     this._options = options;
     this._session = new SubscriberSession(options.client);
     this._backoff = new Backoff(options.random);
+    this._inbox = new PolledInboxReader({
+      ask: request => options.server.inbox(request),
+      told: inbox => options.onInbox?.(inbox),
+      notify: request => options.onNotify?.(request),
+      get: id => options.model.get(id),
+      clock: options.model.clock
+    });
     this._poller = new Poller({
-      ask: signal => options.server.poll(this._session.asked, signal),
+      ask: signal => options.server.poll(this._session.asked, this._inbox.known, signal),
       told: answer => this._polledWith(answer),
       failed: reason => this._pollFailed(reason)
     });
@@ -123,17 +137,20 @@ export class HubConnection implements IDisposable {
   }
 
   /**
-   * Say something that needs no answer. While there is no connection it is dropped, but for the newest presence,
-   * which is said to each new one.
+   * Say something that needs no answer. While there is no connection it is dropped, but for what describes the page:
+   * the newest of that is said to each new one.
    *
    * @returns whether it was said.
    */
-  say(message: Presence | Notified | Read | Execution): boolean {
-    if (message.type === 'presence') {
-      this._presence = message;
+  say(message: Presence | WatchCells | Notified | Read | Execution): boolean {
+    if (message.type === 'presence' || message.type === 'watch_cells') {
+      this._standing.set(message.type, message);
     }
     if (this._welcomed) {
       this._perform([{ do: 'send', message }]);
+    } else if (message.type === 'read' && this._polled === true) {
+      this._inbox.read(message.ids);
+      return true;
     }
     return this._welcomed;
   }
@@ -196,9 +213,7 @@ export class HubConnection implements IDisposable {
           this._pingMs = effect.welcome.ping_s * 1000;
           this._listen();
           this._welcomed = true;
-          if (this._presence !== null) {
-            this.say(this._presence);
-          }
+          this._standing.forEach(message => this.say(message));
           break;
         case 'notify':
           this._options.onNotify?.(effect.request);
@@ -295,6 +310,7 @@ export class HubConnection implements IDisposable {
     this._polled = true;
     this._tellDown();
     this._perform(this._session.polled(answer));
+    this._inbox.heard(answer);
     if (wasCut && this._timers.has('retry')) {
       void this._connect();
     }
@@ -378,12 +394,13 @@ export class HubConnection implements IDisposable {
   private readonly _session: SubscriberSession;
   private readonly _backoff: Backoff;
   private readonly _poller: Poller;
+  private readonly _inbox: PolledInboxReader;
   private readonly _wake: Wake;
   private readonly _answers = new Map<string, (error: string | null) => void>();
   private readonly _timers = new Map<string, number>();
+  private readonly _standing = new Map<string, Presence | WatchCells>();
   private _socket: ISocket | null = null;
   private _welcomed = false;
-  private _presence: Presence | null = null;
   private _disposed = false;
   private _turn = 0;
   private _requests = 0;

@@ -1,6 +1,7 @@
 export { HubConnection } from './connection';
 export { Priors } from './priors';
 export { ServerHub } from './server';
+export { Sharing } from './sharing';
 export {
   deleteKind,
   deleteRun,

@@ -11,6 +11,9 @@ import type {
   Welcome
 } from '../protocol';
 
+/** What an answer to a subscription and one to a question have in common. */
+type Told = Omit<StateResponse, 'inbox'>;
+
 /** What the session wants done; the connection does it. */
 export type Effect =
   | { do: 'send'; message: ClientMessage }
@@ -113,7 +116,7 @@ export class SubscriberSession {
   }
 
   /** An answer of the REST interface, which resumes like the socket and stands in for it while there is none. */
-  polled(answer: StateResponse): Effect[] {
+  polled(answer: Told): Effect[] {
     return [{ do: 'clock', now: answer.now }, ...this._stated(answer)];
   }
 
@@ -145,7 +148,7 @@ export class SubscriberSession {
     return effects;
   }
 
-  private _stated(message: StateResponse): Effect[] {
+  private _stated(message: Told): Effect[] {
     const foreign = message.epoch !== (this._staged?.epoch ?? this._epoch);
     if (foreign && !message.reset) {
       // Changes to a state that we do not have mean nothing.
@@ -217,7 +220,7 @@ class Staged {
     return { epoch: this.epoch, revision: this._revision };
   }
 
-  add(message: StateResponse): void {
+  add(message: Told): void {
     this._revision = message.revision;
     for (const id of message.removed) {
       this.operations.set(id, null);

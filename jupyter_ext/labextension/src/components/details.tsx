@@ -5,6 +5,7 @@ import { isTerminal } from '../protocol';
 import { Button } from './button';
 import { duration, moment } from './format';
 import type { IPartProps } from './parts';
+import { Share } from './share';
 import { Sparkline } from './sparkline';
 import { StageRows } from './stage-rows';
 import { TaskRows } from './task-rows';
@@ -73,11 +74,13 @@ function Facts(props: IPartProps): React.JSX.Element {
 
 function Buttons({ snapshot, words, actions, panel }: IPartProps): React.JSX.Element | null {
   const [copied, setCopied] = React.useState(false);
+  const [shares, setShares] = React.useState(false);
   if (!panel) {
     return null;
   }
   const name = isolate(snapshot.name);
   const goTo = actions?.goTo;
+  const sharing = actions?.sharing;
   const dismiss = isTerminal(snapshot.state) ? actions?.dismiss : undefined;
   const copy = (): void => {
     copyText(snapshot.id).then(
@@ -93,14 +96,27 @@ function Buttons({ snapshot, words, actions, panel }: IPartProps): React.JSX.Ele
           {words.__('go to the cell')}
         </Button>
       )}
-      <Button plain aria-label={words.__('Copy the id of %1', name)} onClick={copy}>
+      <Button plain aria-label={words.__('Copy id of %1', name)} onClick={copy}>
         {copied ? words.__('copied') : words.__('copy id')}
       </Button>
       <code className="pk-id">{snapshot.id}</code>
+      {sharing !== undefined && (
+        <Button
+          plain
+          aria-label={words.__('Share %1…', name)}
+          aria-expanded={shares}
+          onClick={() => setShares(!shares)}
+        >
+          {words.__('share…')}
+        </Button>
+      )}
       {dismiss !== undefined && (
         <Button plain aria-label={words.__('Dismiss %1', name)} onClick={() => dismiss(snapshot)}>
           {words.__('dismiss')}
         </Button>
+      )}
+      {sharing !== undefined && shares && (
+        <Share snapshot={snapshot} sharing={sharing} words={words} />
       )}
     </div>
   );

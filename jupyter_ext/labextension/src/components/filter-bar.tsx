@@ -13,7 +13,7 @@ interface IFilterBarProps {
 }
 
 /** One chip for each state that there is; with none pressed all are shown. */
-export function FilterBar({
+export const FilterBar = React.memo(function FilterBar({
   chosen,
   counts,
   onChoose,
@@ -41,7 +41,7 @@ export function FilterBar({
       ))}
     </div>
   );
-}
+});
 
 function categoryText(category: Category, words: IWords): string {
   switch (category) {

@@ -1,7 +1,8 @@
 import * as React from 'react';
 
-import type { IGroupRow } from '../model';
+import type { Category, IGroupRow } from '../model';
 import { Button } from './button';
+import { count } from './format';
 import { Icon } from './icons';
 import { processText } from './texts';
 import { isolate, type IWords } from './words';
@@ -42,12 +43,21 @@ export function GroupHeader({ group, onToggle, words }: IGroupHeaderProps): Reac
   );
 }
 
-/** `2 running · 1 failed · 9 in all`. */
-function countsText({ live, failed, total }: IGroupRow, words: IWords): string {
+/** `2 running · 1 paused · 1 failed · 9 in all`. */
+function countsText({ counts, total }: IGroupRow, words: IWords): string {
+  const of = (category: Category): number => counts.get(category) ?? 0;
+  const [running, paused, pending, failed] = [
+    of('running'),
+    of('paused'),
+    of('pending'),
+    of('failed')
+  ];
   return [
-    live > 0 ? words.__('%1 running', live) : null,
-    failed > 0 ? words.__('%1 failed', failed) : null,
-    total > live + failed ? words.__('%1 in all', total) : null
+    running > 0 ? words.__('%1 running', count(running)) : null,
+    paused > 0 ? words.__('%1 paused', count(paused)) : null,
+    pending > 0 ? words.__('%1 waiting', count(pending)) : null,
+    failed > 0 ? words.__('%1 failed', count(failed)) : null,
+    total > running + paused + pending + failed ? words.__('%1 in all', count(total)) : null
   ]
     .filter(part => part !== null)
     .join(' · ');

@@ -40,10 +40,12 @@ export function OperationList(props: IOperationListProps): React.JSX.Element {
   const active = found >= 0 ? found : Math.min(lastFound.current, rows.length - 1);
   lastFound.current = Math.max(0, active);
 
+  // Kept while the rows stay: with another function the list would place all of its rows anew.
+  const getItemKey = React.useCallback((index: number) => rows[index]?.key ?? index, [rows]);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    getItemKey: index => rows[index]?.key ?? index,
+    getItemKey,
     estimateSize: index => heightOf(rows[index], get),
     overscan: OVERSCAN,
     // The row of the keyboard stays in the page wherever it is scrolled to, or the focus would be lost.

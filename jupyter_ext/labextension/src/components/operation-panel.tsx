@@ -99,6 +99,10 @@ export function OperationPanel(props: IOperationPanelProps): React.JSX.Element {
       })),
     []
   );
+  const onChoose = React.useCallback(
+    (categories: ReadonlySet<Category>) => setView(before => ({ ...before, categories })),
+    []
+  );
   const { rows, counts, known } = outliner.show(view);
   const filtered = view.search.trim() !== '' || view.categories.size > 0;
   return (
@@ -119,14 +123,7 @@ export function OperationPanel(props: IOperationPanelProps): React.JSX.Element {
           </Button>
         )}
       </div>
-      <FilterBar
-        chosen={view.categories}
-        counts={counts}
-        onChoose={(categories: ReadonlySet<Category>) =>
-          setView(before => ({ ...before, categories }))
-        }
-        words={words}
-      />
+      <FilterBar chosen={view.categories} counts={counts} onChoose={onChoose} words={words} />
       {rows.length > 0 ? (
         <OperationList
           rows={rows}

@@ -1,4 +1,4 @@
-import type { IRequest } from '../model';
+import type { IRequest, ISharing } from '../model';
 import type { Action, Snapshot, Stage } from '../protocol';
 import type { IWatch, Look } from './view';
 import type { IWords } from './words';
@@ -13,6 +13,8 @@ export interface IActions {
   goTo?(snapshot: Snapshot): void;
   /** Put an ended operation away. */
   dismiss?(snapshot: Snapshot): void;
+  /** Let others watch it by a link. */
+  sharing?: ISharing;
 }
 
 /** What each part of an operation's picture is drawn from. */

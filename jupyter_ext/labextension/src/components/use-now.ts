@@ -1,23 +1,36 @@
 import * as React from 'react';
 
 const tickers = new Set<() => void>();
+let waiting: (() => void)[] = [];
 let timer: number | undefined;
 
-/** One timer for all, so that everything that counts on by itself is rendered at once. */
+/** So many are rendered at once; more take turns, each still once in a second. */
+const AT_ONCE = 4;
+
+/** One timer for all that counts on by itself, so that a few are rendered together and many do not hold up a frame. */
 function onSecond(tick: () => void): () => void {
   tickers.add(tick);
-  timer ??= window.setInterval(() => {
-    for (const each of tickers) {
-      each();
-    }
-  }, 1000);
+  timer ??= window.setTimeout(turn, 1000);
   return () => {
     tickers.delete(tick);
     if (tickers.size === 0) {
-      window.clearInterval(timer);
+      window.clearTimeout(timer);
       timer = undefined;
     }
   };
+}
+
+function turn(): void {
+  if (waiting.length === 0) {
+    waiting = [...tickers];
+  }
+  const turns = Math.ceil(tickers.size / AT_ONCE);
+  timer = window.setTimeout(turn, 1000 / turns);
+  for (const each of waiting.splice(0, AT_ONCE)) {
+    if (tickers.has(each)) {
+      each();
+    }
+  }
 }
 
 /** Render again each second while `active`, so that what is counted on between two messages moves. */

@@ -36,8 +36,14 @@ export function csvOf(runs: Iterable<IRun>, usual: ReadonlyMap<string, IUsual>):
   return lines.join('\r\n') + '\r\n';
 }
 
-/** A name or a message is never a formula: a spreadsheet takes what begins like one for text after an apostrophe. */
+/**
+ * A name or a message is never a formula: a spreadsheet takes what begins like one for text after an apostrophe. Some
+ * take full-width signs too, and where the comma is the decimal point they split cells at semicolons.
+ */
 function text(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = value.replace(
+    /(?<=^|[;\t\r\n])(?=["\s]*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])/g,
+    "'"
+  );
   return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
 }

@@ -1,6 +1,6 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { Inbox, InboxItem, Read } from '../protocol';
+import type { Inbox, InboxItem, PolledInbox, Read } from '../protocol';
 
 /** What ended, read and unread. The hub keeps it for all pages of the user and tells it whole on every change. */
 export class InboxModel {
@@ -20,7 +20,7 @@ export class InboxModel {
   }
 
   /** Take in what the hub says. */
-  take({ unread, items }: Inbox): void {
+  take({ unread, items }: Inbox | PolledInbox): void {
     this._set(unread, items);
   }
 

@@ -22,6 +22,7 @@ export { type ISource, Outliner } from './outliner';
 export { type IPace } from './pace';
 export { type IRequest, Requests } from './requests';
 export { type IOverall, NOTHING, overallOf } from './overall';
+export { LEASE_S, Overheard } from './overheard';
 export { type IPolicy, isAnnounced, type When } from './policy';
 export {
   ENOUGH_RUNS,
@@ -62,4 +63,5 @@ export {
   spansOfTasks,
   wasted
 } from './timeline';
+export type { ILink, IShared, ISharing } from './share';
 export { placeOf } from './where';

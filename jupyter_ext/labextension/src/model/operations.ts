@@ -42,6 +42,11 @@ export class OperationsModel {
     return this._entries.get(id);
   }
 
+  /** All operations, in no order. */
+  all(): Iterable<Snapshot> {
+    return this._entries.values();
+  }
+
   /** All operations: the open ones first, in each group the newest first. */
   list(): Snapshot[] {
     return [...this._entries.values()].sort(
@@ -63,6 +68,21 @@ export class OperationsModel {
     this._first ??= new Set(this._entries.keys());
     if (ids.size > 0 || first) {
       this._changed.emit({ ids, line: first });
+    }
+  }
+
+  /** Take in what a kernel told past the hub. What the hub knows itself is left as it is. */
+  overhear(told: readonly Snapshot[]): void {
+    const ids = new Set<string>();
+    for (const snapshot of told) {
+      const held = this._entries.get(snapshot.id);
+      if (held === undefined || held.hub?.via === 'iopub') {
+        this._entries.set(snapshot.id, deepFreeze(snapshot));
+        ids.add(snapshot.id);
+      }
+    }
+    if (ids.size > 0) {
+      this._changed.emit({ ids, line: false });
     }
   }
 

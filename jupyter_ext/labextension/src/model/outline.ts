@@ -38,8 +38,8 @@ export interface IGroupRow {
   /** The shortest end of the path that no other group has; null for a process. */
   readonly name: string | null;
   readonly total: number;
-  readonly live: number;
-  readonly failed: number;
+  /** How many of its operations there are of each category. */
+  readonly counts: ReadonlyMap<Category, number>;
   readonly collapsed: boolean;
 }
 
@@ -142,8 +142,7 @@ function rowsOf(shown: readonly Snapshot[], view: IView): Row[] {
       origin,
       name: path === null ? null : (names.get(path) ?? path),
       total: members.length,
-      live: members.filter(isLive).length,
-      failed: members.filter(each => categoryOf(each) === 'failed').length,
+      counts: countsOf(members),
       collapsed
     });
     if (!collapsed) {
@@ -174,6 +173,15 @@ function addOperation(
       addOperation(rows, child, level + 1, APART, children, view);
     }
   }
+}
+
+function countsOf(members: readonly Snapshot[]): Map<Category, number> {
+  const counts = new Map<Category, number>();
+  for (const member of members) {
+    const category = categoryOf(member);
+    counts.set(category, (counts.get(category) ?? 0) + 1);
+  }
+  return counts;
 }
 
 const APART = { joinsAbove: false, joinsBelow: false };

@@ -6,8 +6,9 @@ import { IProgressHub } from '../tokens';
 import { IProgressSettings } from './settings';
 
 /**
- * Tells the hub which cell each request to a kernel belongs to. The server sees the request and how long the kernel
- * is busy with it, whatever its language; only the page knows the cell, and what its user has set.
+ * Tells the hub whether cells are to be operations, and which cell each request to a kernel belongs to. The server sees
+ * the request and how long the kernel is busy with it, whatever its language, where a page wants that; only the page
+ * knows the cell, and what its user has set.
  */
 export const cellsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'progress-kit:cells',
@@ -20,6 +21,10 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
     hub: IProgressHub,
     settings: IProgressSettings | null
   ): void => {
+    const watch = (): void =>
+      hub.send({ type: 'watch_cells', after_s: settings?.cellsAfter_s || null });
+    settings?.changed.connect(watch);
+    watch();
     NotebookActions.executionScheduled.connect((_, { notebook, cell }) => {
       void tell(hub, notebook, cell, () => settings?.cellsAfter_s ?? 0);
     }, hub);

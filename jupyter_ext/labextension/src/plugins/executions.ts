@@ -7,6 +7,12 @@ const STORAGE_KEY = 'progress-kit:executions';
 const MOST_REMEMBERED = 500;
 
 /**
+ * A cell by one of its names, when it was last run (seconds of the hub's clock), when that was by the browser's own
+ * clock (milliseconds), and whether it has been seen to end since.
+ */
+type Run = [key: string, at: number, local: number, ended: boolean];
+
+/**
  * When cells were run, as far as this browser knows.
  *
  * An operation names its cell but not which run of it: without this, an operation of an earlier run, whose output
@@ -19,6 +25,9 @@ export class Executions {
         this._scheduled(notebook.model, notebook.parent as NotebookPanel | null, cell.model.id);
       }
     }, this);
+    NotebookActions.executed.connect((_, { notebook, cell }) => {
+      this._ended(notebook.parent as NotebookPanel | null, cell.model.id);
+    }, this);
   }
 
   /** Whether this page ran the cell since it opened the document. */
@@ -28,9 +37,26 @@ export class Executions {
 
   /** When the cell was last run from this browser, in seconds of the hub's clock; null if unknown. */
   lastRun(panel: NotebookPanel, cellId: string): number | null {
+    return this._last(panel, cellId)?.[1] ?? null;
+  }
+
+  /**
+   * Whether the last run of the cell was asked for before `local` (milliseconds of the browser's clock) and has not been
+   * seen to end: by a page that was closed or reloaded, or by another one. The kernel runs it all the same.
+   */
+  wasQueued(panel: NotebookPanel, cellId: string, local: number): boolean {
+    const last = this._last(panel, cellId);
+    return last !== undefined && last[2] < local && !last[3];
+  }
+
+  private _last(panel: NotebookPanel, cellId: string): Run | undefined {
     const keys = keysOf(panel, cellId);
-    const times = readTimes().flatMap(([key, at]) => (keys.includes(key) ? [at] : []));
-    return times.length === 0 ? null : Math.max(...times);
+    return readRuns()
+      .filter(([key]) => keys.includes(key))
+      .reduce<Run | undefined>(
+        (last, run) => (last !== undefined && last[1] > run[1] ? last : run),
+        undefined
+      );
   }
 
   private _scheduled(notebook: INotebookModel, panel: NotebookPanel | null, cellId: string): void {
@@ -41,12 +67,16 @@ export class Executions {
     if (key === undefined) {
       return;
     }
-    const times = readTimes().filter(([other]) => other !== key);
-    times.push([key, this.model.clock.now()]);
-    try {
-      window.localStorage.setItem(STORAGE_KEY, JSON.stringify(times.slice(-MOST_REMEMBERED)));
-    } catch {
-      // Storage is full or forbidden: re-attaching then knows less, nothing else is lost.
+    const others = readRuns().filter(([other]) => other !== key);
+    writeRuns([...others, [key, this.model.clock.now(), Date.now(), false]]);
+  }
+
+  private _ended(panel: NotebookPanel | null, cellId: string): void {
+    if (panel !== null) {
+      const keys = keysOf(panel, cellId);
+      writeRuns(
+        readRuns().map(run => (keys.includes(run[0]) ? [run[0], run[1], run[2], true] : run))
+      );
     }
   }
 
@@ -61,11 +91,19 @@ function keysOf(panel: NotebookPanel, cellId: string): string[] {
   return session?.kernel ? [`${session.kernel.id}/${cellId}`, byPath] : [byPath];
 }
 
-function readTimes(): [key: string, at: number][] {
+function readRuns(): Run[] {
   try {
-    const times: unknown = JSON.parse(window.localStorage.getItem(STORAGE_KEY) ?? '[]');
-    return Array.isArray(times) ? (times as [string, number][]) : [];
+    const runs: unknown = JSON.parse(window.localStorage.getItem(STORAGE_KEY) ?? '[]');
+    return Array.isArray(runs) ? (runs as Run[]) : [];
   } catch {
     return [];
+  }
+}
+
+function writeRuns(runs: Run[]): void {
+  try {
+    window.localStorage.setItem(STORAGE_KEY, JSON.stringify(runs.slice(-MOST_REMEMBERED)));
+  } catch {
+    // Storage is full or forbidden: re-attaching then knows less, nothing else is lost.
   }
 }

@@ -10,7 +10,8 @@ import type {
   NotifyRequest,
   Presence,
   Prior,
-  Read
+  Read,
+  WatchCells
 } from '../protocol';
 import { IProgressHub } from '../tokens';
 import { VERSION } from '../version';
@@ -51,7 +52,7 @@ export class ProgressHub implements IProgressHub {
     return this._connection.command(operation, action);
   }
 
-  send(message: Presence | Notified | Read | Execution): void {
+  send(message: Presence | WatchCells | Notified | Read | Execution): void {
     if (this._connection.say(message) && message.type === 'read') {
       this.inbox.read(message.ids);
     }

@@ -46,7 +46,7 @@ export class OverallWatch {
     window.clearTimeout(this._timer);
     this._takenAt = performance.now();
     const { model } = this._hub;
-    const value = overallOf(model.list(), model.clock.now());
+    const value = overallOf(model.all(), model.clock.now());
     const offline = offlineSince(model.line) !== null;
     const same =
       offline === this._offline &&

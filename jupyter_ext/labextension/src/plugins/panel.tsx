@@ -3,6 +3,7 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
+import { URLExt } from '@jupyterlab/coreutils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { LabIcon, ReactWidget } from '@jupyterlab/ui-components';
@@ -10,6 +11,7 @@ import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
+import { Sharing } from '../client';
 import { type IOperationPanelProps, OperationPanel, Speaker } from '../components';
 import { IProgressHub } from '../tokens';
 import { CommandIDs } from './command-ids';
@@ -51,7 +53,11 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
         dismissed: new Dismissed(),
         actions: {
           ...handling.actions,
-          goTo: ({ origin }) => void jumper.to(origin)
+          goTo: ({ origin }) => void jumper.to(origin),
+          sharing: new Sharing(
+            (path, init) => hub.request(path, init),
+            URLExt.join(app.serviceManager.serverSettings.baseUrl, 'progress-kit', 'share')
+          )
         },
         prior: kind => hub.prior(kind),
         words

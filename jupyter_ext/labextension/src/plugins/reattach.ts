@@ -14,8 +14,9 @@ const CLOCK_TOLERANCE_S = 1;
  * Puts the outputs of operations back into the cells that they came from, after a page or a document was loaded
  * anew. The kernel's own output went to a page that is gone; the hub still knows operation, kernel and cell.
  *
- * Only what began before the document was opened is put back: what begins later brings its own output, and the
- * hub's word of it may be here first.
+ * What was run before the document was opened is put back, whether it had begun then or was still waiting for the
+ * kernel: JupyterLab takes in the outputs of none but its own page's requests. What is run later brings its own
+ * output, and the hub's word of it may be here first.
  */
 export class Reattacher {
   constructor(
@@ -71,7 +72,8 @@ export class Reattacher {
       }
     }
     const ranHere = this.executions.ranHere(this.panel.context.model, cell.id);
-    if (!this._beganBefore(snapshot) || ranHere || isReplaced(snapshot, lastRun)) {
+    const wasQueued = this.executions.wasQueued(this.panel, cell.id, this._openedAt * 1000);
+    if (ranHere || isReplaced(snapshot, lastRun) || !(wasQueued || this._beganBefore(snapshot))) {
       return false;
     }
     return !isTerminal(snapshot.state) || endedAt(snapshot) > savedAt(this.panel.context);

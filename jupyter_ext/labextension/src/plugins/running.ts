@@ -95,28 +95,55 @@ export class RunningOperations implements IRunningSessions.IManager {
   }
 
   private _live(): Snapshot[] {
-    return this._hub.model
-      .list()
-      .filter(({ state, hub }) => !isTerminal(state) && hub?.lease !== 'lost');
+    return this._hub.model.list().filter(isLive);
   }
 
   private _cancellable(): Snapshot[] {
     return this._live().filter(({ actions }) => actions.includes('cancel'));
   }
 
-  private _onChanged(_: unknown, change: IChange): void {
-    if (change.ids.size === 0 || this._throttled) {
+  private _onChanged(_: unknown, { ids }: IChange): void {
+    for (const id of ids) {
+      const snapshot = this._hub.model.get(id);
+      const item = snapshot !== undefined && isLive(snapshot) ? snapshot.name : undefined;
+      if (item !== this._listed.get(id)) {
+        this._isNew = true;
+      }
+      if (item === undefined) {
+        this._listed.delete(id);
+      } else {
+        this._listed.set(id, item);
+      }
+    }
+    if (ids.size === 0 || this._throttled) {
       return;
     }
     this._throttled = true;
     window.setTimeout(() => {
       this._throttled = false;
-      this._changed.emit();
+      // A list of a thousand is not drawn for percentages that nobody sees.
+      if (this._isNew || isShown()) {
+        this._isNew = false;
+        this._changed.emit();
+      }
     }, EVERY_MS);
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _listed = new Map<string, string>();
+  private _isNew = false;
   private _throttled = false;
+}
+
+function isLive({ state, hub }: Snapshot): boolean {
+  return !isTerminal(state) && hub?.lease !== 'lost';
+}
+
+/** Whether JupyterLab's list of what runs is on the screen. */
+function isShown(): boolean {
+  return (
+    document.querySelector<HTMLElement>('.jp-RunningSessions')?.offsetParent instanceof Element
+  );
 }
 
 /** How often the list is drawn anew at most, in milliseconds. */

@@ -1,5 +1,10 @@
 import type { OperationBundle, Snapshot, Stage } from './types';
 
+const MAX_STAGES = 64;
+const MAX_METRICS = 64;
+const MAX_TEXT = 4096;
+// What could hide or reorder a text, as the hub replaces it: control and bidirectional characters, line separators.
+const DECEIVING = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
 const STATES = ['pending', 'running', 'paused', 'succeeded', 'failed', 'cancelled'];
 
 /**
@@ -21,6 +26,38 @@ export function readBundle(value: unknown): OperationBundle | null {
   };
 }
 
+/** Read what a kernel told past the hub: what names no operation or no state is left out. */
+export function readTold(value: unknown): Snapshot[] {
+  const told = record(value);
+  if (told.version !== 1) {
+    return [];
+  }
+  return list(told.operations).flatMap(each => {
+    const snapshot = readBundle({ snapshot: each })?.snapshot;
+    return snapshot === undefined
+      ? []
+      : [{ ...snapshot, estimate: readEstimate(record(each).estimate), hub: null }];
+  });
+}
+
+function readEstimate(value: unknown): Snapshot['estimate'] {
+  const estimate = record(value);
+  const p50_s = number(estimate.p50_s);
+  if (p50_s === null || p50_s < 0) {
+    return null;
+  }
+  return {
+    p10_s: number(estimate.p10_s),
+    p50_s,
+    p90_s: number(estimate.p90_s),
+    basis: (['rate', 'cost', 'history', 'workers'] as const).filter(each =>
+      list(estimate.basis).includes(each)
+    ),
+    slowdown: number(estimate.slowdown),
+    why: text(estimate.why)
+  };
+}
+
 function readSnapshot(id: string, stored: Record<string, unknown>): Snapshot {
   const error = record(stored.error);
   const origin = record(stored.origin);
@@ -35,12 +72,16 @@ function readSnapshot(id: string, stored: Record<string, unknown>): Snapshot {
     stage: text(stored.stage) || null,
     fraction: fraction === null ? null : Math.min(1, Math.max(0, fraction)),
     message: text(stored.message),
-    stages: list(stored.stages).map(stage => readStage(record(stage))),
+    stages: list(stored.stages)
+      .slice(0, MAX_STAGES)
+      .map(stage => readStage(record(stage))),
     tasks: [],
     tasks_omitted: number(stored.tasks_omitted) ?? 0,
     estimate: null,
     metrics: Object.fromEntries(
-      Object.entries(record(stored.metrics)).map(([name, metric]) => [name, number(metric)])
+      Object.entries(record(stored.metrics))
+        .slice(0, MAX_METRICS)
+        .map(([name, metric]) => [text(name), number(metric)])
     ),
     error: stored.error ? { type: text(error.type), message: text(error.message) } : null,
     ended_early: stored.ended_early === true,
@@ -101,7 +142,9 @@ function list(value: unknown): unknown[] {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string'
+    ? value.slice(0, MAX_TEXT).replace(DECEIVING, each => (/\s/.test(each) ? ' ' : '\ufffd'))
+    : '';
 }
 
 function number(value: unknown): number | null {

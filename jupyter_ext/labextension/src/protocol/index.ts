@@ -13,10 +13,13 @@ export type {
   KindsResponse,
   Inbox,
   InboxItem,
+  InboxRequest,
+  InboxResponse,
   Notified,
   NotifyRequest,
   OperationBundle,
   Origin,
+  PolledInbox,
   Presence,
   Prior,
   Read,
@@ -29,9 +32,10 @@ export type {
   Subscribe,
   Task,
   TasksResponse,
+  WatchCells,
   Welcome
 } from './types';
-export { readBundle } from './bundle';
+export { readBundle, readTold } from './bundle';
 
 import type { Command, Snapshot } from './types';
 

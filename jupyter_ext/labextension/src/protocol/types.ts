@@ -4,11 +4,13 @@ export type Wire =
   | Ack
   | Bookmark
   | Command
+  | CommandAnswer
   | CommandRequest
   | CommandResponse
   | CommandResult
   | Counter
   | DeletedResponse
+  | Demand
   | Error
   | ErrorBody
   | ErrorResponse
@@ -25,6 +27,8 @@ export type Wire =
   | HubInfo
   | Inbox
   | InboxItem
+  | InboxRequest
+  | InboxResponse
   | KindSummary
   | KindsResponse
   | Notified
@@ -34,12 +38,16 @@ export type Wire =
   | OperationCounts
   | Origin
   | Ping
+  | PolledInbox
   | Pong
   | PowerSum
   | Presence
   | Prior
   | Publish
   | PublisherInfo
+  | PutCommand
+  | PutRequest
+  | PutResponse
   | Read
   | Refresh
   | ResumePoint
@@ -54,11 +62,13 @@ export type Wire =
   | Subscribe
   | Task
   | TaskCounts
+  | TaskUpdate
   | TasksResponse
   | Timeline
   | TokenRequest
   | TokenResponse
   | Unsubscribe
+  | WatchCells
   | Welcome
   | ClientMessage
   | HubMessage;
@@ -92,6 +102,7 @@ export type ClientMessage =
   | Hello
   | Publish
   | Heartbeat
+  | TaskUpdate
   | Timeline
   | Subscribe
   | Unsubscribe
@@ -101,11 +112,25 @@ export type ClientMessage =
   | Notified
   | Read
   | Execution
+  | WatchCells
   | Refresh
   | Ping
   | Pong;
 export type HubMessage =
-  Welcome | Ack | State | Bookmark | Command | CommandResult | NotifyRequest | Inbox | Expiring | Error | Ping | Pong;
+  | Welcome
+  | Ack
+  | State
+  | Bookmark
+  | Command
+  | CommandResult
+  | TaskUpdate
+  | Demand
+  | NotifyRequest
+  | Inbox
+  | Expiring
+  | Error
+  | Ping
+  | Pong;
 
 /**
  * Which terminal snapshots are stored (operation → seq), and the priors of new kinds (kind → prior).
@@ -139,7 +164,8 @@ export interface Prior {
  *
  *     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
  *     `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
- *     `course` is empty where it is unknown.
+ *     `course` is empty where it is unknown. `spread` is how far the runs are apart beyond what their sizes explain, the
+ *     standard deviation of the logarithm of their seconds; None where one run is all there is.
  */
 export interface StagePrior {
   name: string;
@@ -156,6 +182,7 @@ export interface StagePrior {
    * @maxItems 9
    */
   course: number[];
+  spread: number | null;
 }
 /**
  * Nothing changed up to `revision`: an idle subscriber's resume point stays valid.
@@ -185,6 +212,13 @@ export interface Command {
   action: 'cancel' | 'pause' | 'resume';
   reason?: string | null;
   by?: string | null;
+}
+/**
+ * Body of ``POST operations/{id}/commands/{request}``: whether the command was accepted, and why not.
+ */
+export interface CommandAnswer {
+  ok: boolean;
+  error?: string | null;
 }
 /**
  * Body of ``POST operations/{id}/commands``.
@@ -225,6 +259,17 @@ export interface Counter {
  */
 export interface DeletedResponse {
   deleted: number;
+}
+/**
+ * How often somebody wants to hear of a publisher's operations, at most; changes of state always are told at once.
+ *
+ *     What is not named has not changed; what has never been named may be told as often as the publisher likes.
+ */
+export interface Demand {
+  type: 'demand';
+  operations: {
+    [k: string]: number;
+  };
 }
 /**
  * Something was refused. Never echoes input or tokens.
@@ -554,6 +599,34 @@ export interface InboxItem {
   origin: Origin;
 }
 /**
+ * Body of ``POST inbox``: ids of items that the user has seen, or all; and of those that the page will tell of.
+ */
+export interface InboxRequest {
+  read: string[] | 'all';
+  /**
+   * @maxItems 1000
+   */
+  tell: string[];
+}
+/**
+ * The inbox now, and which of the items the page may tell of: those that no other page has.
+ */
+export interface InboxResponse {
+  tell: string[];
+  inbox: PolledInbox;
+}
+/**
+ * The user's inbox as a page has it that polls: the fields of an `inbox` message, and at which `revision` it is.
+ *
+ *     `untold`: ids of unread items that no page has told its user of; one that wants to asks by ``POST inbox`` first.
+ */
+export interface PolledInbox {
+  revision: number;
+  unread: number;
+  items: InboxItem[];
+  untold: string[];
+}
+/**
  * What the history has of one kind: its newest name, its runs, the median duration of those that succeeded.
  *
  *     `last_at` is when the newest run ended (wall-clock seconds); `median_s` is None where none succeeded.
@@ -635,6 +708,43 @@ export interface Publish {
   operations: Snapshot[];
 }
 /**
+ * A command for an operation that is published by requests; answered by a `CommandAnswer`.
+ *
+ *     `by` is the asker's `sub`.
+ */
+export interface PutCommand {
+  /**
+   * An operation's, task's or session's id.
+   */
+  request: string;
+  action: 'cancel' | 'pause' | 'resume';
+  reason?: string | null;
+  by?: string | null;
+}
+/**
+ * Body of ``PUT operations/{id}``: one state of an operation, which is a sign of life too.
+ *
+ *     Of `snapshot` only name and state are required; without `seq` the hub counts. `lease_s` is how long the operation
+ *     is believed alive without the next request, at most a day (default: the hub's lease). Without `session` the
+ *     operation is one by itself; `estimates` and `history` are as in `PublisherInfo`.
+ */
+export interface PutRequest {
+  session?: string | null;
+  lease_s?: number | null;
+  estimates?: boolean;
+  history?: 'anonymous' | 'full' | 'off';
+  snapshot: unknown;
+}
+/**
+ * What the hub has of the operation now, whether its end is stored, and the commands that wait for an answer.
+ */
+export interface PutResponse {
+  seq: number;
+  state: 'cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'succeeded';
+  durable: boolean;
+  commands: PutCommand[];
+}
+/**
  * The user has seen these items of the inbox.
  */
 export interface Read {
@@ -695,7 +805,7 @@ export interface State {
   removed: string[];
 }
 /**
- * Answer to ``GET operations``: the fields of a `state` message.
+ * Answer to ``GET operations``: the fields of a `state` message, and the inbox if it is news to who asks.
  */
 export interface StateResponse {
   /**
@@ -708,6 +818,7 @@ export interface StateResponse {
   more: boolean;
   operations: Snapshot[];
   removed: string[];
+  inbox: PolledInbox | null;
 }
 /**
  * Asks for the operations that match `filter`, from `resume` on where that is still possible.
@@ -721,6 +832,22 @@ export interface Subscribe {
   filter?: Filter;
   max_rate_hz?: number | null;
   resume?: ResumePoint | null;
+}
+/**
+ * The newest of tasks that run in another process than their operation, told by that with a task token.
+ *
+ *     The hub forwards it to the operation's session, which alone publishes; while that is away it keeps the newest.
+ */
+export interface TaskUpdate {
+  type: 'task_update';
+  /**
+   * An operation's, task's or session's id.
+   */
+  operation: string;
+  /**
+   * @maxItems 256
+   */
+  tasks: Task[];
 }
 /**
  * The tasks of one operation, and of an ended one its timeline and how its estimate went (at most 200 samples).
@@ -781,6 +908,15 @@ export interface Unsubscribe {
    * An operation's, task's or session's id.
    */
   id: string;
+}
+/**
+ * A page says, at first and on change, whether its user wants cells that run for long to be operations.
+ *
+ *     `after_s`: those that run that long; None: no. The server listens to its kernels only where somebody wants that.
+ */
+export interface WatchCells {
+  type: 'watch_cells';
+  after_s: number | null;
 }
 /**
  * The hub's answer to `hello`. `known` (to publishers only): the last `seq` of each operation of the session.

@@ -1,0 +1,6 @@
+import { start } from '.';
+
+const element = document.getElementById('progress-kit');
+if (element !== null) {
+  start(element);
+}
