@@ -4,6 +4,7 @@ export type { IActions } from './parts';
 export { plainText } from './plain';
 export { type IMemory, type IProgressTrackerProps, ProgressTracker } from './progress-tracker';
 export { Speaker } from './speaker';
+export { type IStoreNoticeProps, StoreNotice } from './store-notice';
 export { usePrior } from './use-prior';
 export type { IWords } from './words';
 export { Completions, type ICompletionsProps, type Permission } from './completions';

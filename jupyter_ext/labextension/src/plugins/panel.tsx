@@ -12,7 +12,8 @@ import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
 import { Sharing } from '../client';
-import { type IOperationPanelProps, OperationPanel, Speaker } from '../components';
+import { type IOperationPanelProps, OperationPanel, Speaker, StoreNotice } from '../components';
+import type { Health, StoreHealth } from '../protocol';
 import { IProgressHub } from '../tokens';
 import { CommandIDs } from './command-ids';
 import { Dismissed } from './dismissed';
@@ -62,6 +63,10 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
         prior: kind => hub.prior(kind),
         words
       },
+      async () => {
+        const response = await hub.request('health');
+        return response.ok ? ((await response.json()) as Health).store : null;
+      },
       () =>
         commands.hasCommand(CommandIDs.openHistory)
           ? () => void commands.execute(CommandIDs.openHistory)
@@ -78,9 +83,13 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
 type PanelProps = Omit<IOperationPanelProps, 'isVisible' | 'onHistory'>;
 
 class ProgressPanel extends ReactWidget {
-  /** @param history - what opens the history, once there is one. */
+  /**
+   * @param store - asks the server how its history is.
+   * @param history - what opens the history, once there is one.
+   */
   constructor(
     private readonly _props: PanelProps,
+    private readonly _store: () => Promise<StoreHealth | null>,
     private readonly _history: () => (() => void) | undefined
   ) {
     super();
@@ -97,7 +106,15 @@ class ProgressPanel extends ReactWidget {
 
   protected override render(): React.JSX.Element {
     return (
-      <OperationPanel {...this._props} isVisible={this._isShown} onHistory={this._history()} />
+      <>
+        <OperationPanel {...this._props} isVisible={this._isShown} onHistory={this._history()} />
+        <StoreNotice
+          model={this._props.model}
+          ask={this._store}
+          isVisible={this._isShown}
+          words={this._props.words}
+        />
+      </>
     );
   }
 
