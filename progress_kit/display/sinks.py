@@ -43,9 +43,9 @@ def open_sink(command: Command | None = None) -> Sink | None:
     """
     where = _where()
     screen = None if where == "off" else _live(where, command)
-    if screen is None and where in {"auto", "lines"} and not _is_worker():
-        screen = lines()
-    return None if screen is None else ThrottledSink(screen)
+    if screen is not None:
+        return ThrottledSink(screen)
+    return lines() if where in {"auto", "lines"} and not _is_worker() else None
 
 
 def draws() -> bool:

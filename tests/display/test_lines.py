@@ -19,8 +19,8 @@ def test_lines_at_start_quarters_and_end() -> None:
     lines = Lines(log)
     rows = Snapshot(id="op_1", name="Rows", state="running", estimate=Estimate(p50_s=40.0))
     for percent in (0, 1, 24, 25, 26, 60, 61, 74, 75, 99):
-        lines.show(replace(rows, fraction=percent / 100), None)
-    lines.show(replace(rows, fraction=1.0, state="succeeded", elapsed_s=61.0), None)
+        lines(replace(rows, fraction=percent / 100), None)
+    lines(replace(rows, fraction=1.0, state="succeeded", elapsed_s=61.0), None)
     assert log.getvalue().splitlines() == [
         "Rows: started",
         "Rows: 25 % · about 40 s left",
@@ -36,10 +36,22 @@ def test_of_an_unknown_total_only_start_and_end() -> None:
     lines = Lines(log)
     rows = Snapshot(id="op_1", name="Rows \x1b[2J", state="running")
     for _ in range(9):
-        lines.show(rows, None)
-    lines.show(replace(rows, state="cancelled"), None)
+        lines(rows, None)
+    lines(replace(rows, state="cancelled"), None)
     assert log.getvalue().count("\n") == 2
     assert "\x1b" not in log.getvalue()
+
+
+def test_a_log_that_cannot_be_written_to_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """With one warning; the loop goes on."""
+    log = io.StringIO()
+    lines = Lines(log)
+    log.close()
+    for _ in range(3):
+        lines(Snapshot(id="op_1", name="Rows", state="running"), None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Progress is not written here any more: ValueError: I/O operation on closed file"
+    ]
 
 
 NO_HUB = {"PROGRESS_KIT_ANNOUNCE_AFTER_S": "0.01", "PROGRESS_KIT_HUB_URL": "http://127.0.0.1:9/"}
