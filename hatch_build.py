@@ -1,4 +1,4 @@
-"""Build hook: puts the built labextension into the wheel, and builds it and the widget first where node is at hand."""
+"""Build hook: puts the built labextension into the wheel, and builds it, the widget and the page first where node is at hand."""
 
 import os
 import shutil
@@ -56,8 +56,8 @@ class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def is_stale(root: Path) -> bool:
-    """Tell whether any source of labextension and widget is newer than its build, or there is no build."""
-    built = (root / BUILD / "package.json", root / WIDGET)
+    """Tell whether any source of labextension, widget and page is newer than its build, or there is no build."""
+    built = (root / BUILD / "package.json", root / WIDGET, root / PAGE)
     if not all(path.exists() for path in built):
         return (root / SOURCE / "package.json").exists()
     newest = max((path.stat().st_mtime for path in _sources(root / SOURCE)), default=0.0)

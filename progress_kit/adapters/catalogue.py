@@ -17,6 +17,7 @@ USUAL: Final = (
     "progressbar2",
     "enlighten",
     "click",
+    "joblib",
 )
 """What `capture` takes without being asked for it by name; each is a module of this package."""
 NAMES: Final = (*USUAL, "futures", "asyncio")

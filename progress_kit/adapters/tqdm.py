@@ -26,7 +26,7 @@ def _change(patches: Patches, module: ModuleType) -> None:
 
     def begin(bar: Any) -> None:
         if not bar.disable and not _is_ours(bar):
-            unit = "" if bar.unit == "it" else bar.unit
+            unit = {"it": "", "iB": "B"}.get(bar.unit, bar.unit)  # binary prefixes are for its own text
             patches.begin(bar, _look, bar.desc, unit, library="tqdm", steps=("update",))
 
     def close(original: Any, bar: Any) -> Any:

@@ -117,7 +117,7 @@ class tqdm(std.tqdm):  # type: ignore[misc] # tqdm ships no types
 
     def _begin(self, caller: FrameType, *, silent: bool) -> None:
         name = shorten(str(self.desc or "").removesuffix(": ").strip(), NAME_LENGTH)
-        unit = "" if self.unit == "it" else str(self.unit)
+        unit = {"it": "", "iB": "B"}.get(str(self.unit), str(self.unit))  # binary prefixes are for its own text
         bar = Bar(name or naming.loop_name(caller.f_code), unit, caller.f_code, silent=silent)
         bar.set_count(self._n)
         bar.set_total(self._total)

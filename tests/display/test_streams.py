@@ -11,16 +11,14 @@ from tests.display.test_terminal import Screen
 
 PREAMBLE = """
 import logging, os, sys, threading
-from progress_kit.display import open_sink, terminal
+from progress_kit.display.terminal import terminal
 from progress_kit.model import Snapshot, Stage
 old = logging.StreamHandler()  # holds standard error as it was before
 logging.basicConfig(handlers=[old], format="%(levelname)s %(message)s", level="INFO")
-sink = open_sink()
+line = terminal()
 def show(state="running"):
     stage = Stage(name="main", state="running", done=3, total=10, unit="files")
-    sink(Snapshot(id="a", name="Copy", state=state, stage="main", stages=(stage,), fraction=0.3), None)
-def line():
-    return terminal._terminal  # the one of this process
+    line.show(Snapshot(id="a", name="Copy", state=state, stage="main", stages=(stage,), fraction=0.3), None)
 """
 BAR = "Copy  30 % ━━━━━━──────────────  3 / 10 files"
 END = "Copy: cancelled · at 30 %"
@@ -30,7 +28,7 @@ def rows(program: str, tmp_path: Path) -> list[str]:
     """Return what a terminal of 60 columns shows after `program`, which begins with `PREAMBLE`."""
     file = tmp_path / "program.py"
     file.write_text(PREAMBLE + program, encoding="utf-8")
-    environment = {**os.environ, "TERM": "xterm", "CI": "", "PROGRESS_KIT_DISPLAY": "auto", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": ""}
     child = pexpect.spawn(sys.executable, [str(file)], env=environment, encoding="utf-8", dimensions=(24, 60))
     child.expect(pexpect.EOF, timeout=50)
     child.close()
@@ -59,19 +57,20 @@ def test_lines_stand_whole_above_the_bar(write: str, written: list[str], tmp_pat
     assert rows(f"show()\n{write}\nshow('cancelled')\n", tmp_path) == [*written, END, ""]
 
 
+BACK = "while not line._drawn: threading.Event().wait(0.01)\n"
+
+
 def test_the_bar_comes_back_by_itself(tmp_path: Path) -> None:
     """Also when the operation has nothing new to show for a long time."""
-    back = "while not line()._drawn: threading.Event().wait(0.01)\n"
-    assert rows(f"show()\nprint('news')\n{back}os._exit(0)\n", tmp_path) == ["news", BAR]
+    assert rows(f"show()\nprint('news')\n{BACK}os._exit(0)\n", tmp_path) == ["news", BAR]
     # What has been begun is left alone for a while; then it has its line, and the bar the next one.
-    assert rows(f"show()\nprint('Name?', end=' ')\n{back}os._exit(0)\n", tmp_path) == ["Name?", BAR]
+    assert rows(f"show()\nprint('Name?', end=' ')\n{BACK}os._exit(0)\n", tmp_path) == ["Name?", BAR]
 
 
 def test_a_bar_of_another_library_is_drawn_over(tmp_path: Path) -> None:
     """A line that is rewritten is no line to be kept; it does not leave one after the other."""
-    back = "while not line()._drawn: threading.Event().wait(0.01)\n"
     other = "sys.stderr.write('\\r' + 'other ' * 9)\n"
-    assert rows(f"show()\n{other}{back}{other}print()\nshow('cancelled')\n", tmp_path) == [
+    assert rows(f"show()\n{other}{BACK}{other}print()\nshow('cancelled')\n", tmp_path) == [
         ("other " * 9).rstrip(),
         END,
         "",
@@ -109,7 +108,7 @@ streams = sys.stdout, sys.stderr
 bare = [dict(vars(each)) for each in streams]
 show()
 assert (sys.stdout, sys.stderr) == streams
-assert sys.stdout.isatty() and sys.stdout.fileno() == 1 and sys.stdout.buffer.raw
+assert sys.stdout.isatty() and sys.stdout.fileno() == 1 and sys.stdout.buffer
 assert [set(vars(each)) - set(was) for each, was in zip(streams, bare)] == [{"write"}, {"write"}]
 assert sys.stdout.write("abc\\n") == 4
 show("cancelled")
@@ -129,7 +128,6 @@ print("before")
 show("cancelled")
 assert sys.stdout.write is first
 del sys.stdout.write
-sink = open_sink()
 show()
 sys.stdout.write = second = loud(sys.stdout.write)
 show("cancelled")
@@ -161,12 +159,12 @@ def test_a_forked_child_writes_as_ever(tmp_path: Path) -> None:
     """Even if the fork came in the middle of a drawing: nothing of the line's is in the child."""
     program = """
 show()
-line()._lock.acquire()  # as another thread would have it
+line._lock.acquire()  # as another thread would have it
 child = os.fork()
 if not child:
     print("from the child", flush=True)
     os._exit("write" in vars(sys.stdout))
-line()._lock.release()
+line._lock.release()
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 show("cancelled")
 """
@@ -181,7 +179,7 @@ def test_a_stuck_drawing_does_not_stop_the_program(tmp_path: Path) -> None:
 show()
 held, let_go = threading.Event(), threading.Event()
 def hold():
-    with line()._lock:
+    with line._lock:
         held.set()
         let_go.wait()
 thread = threading.Thread(target=hold)
@@ -194,3 +192,23 @@ show("cancelled")
 """
     shown = rows(program, tmp_path)
     assert shown[0].endswith("goes on")
+
+
+def test_a_tracked_script_that_prints_logs_and_fails(tmp_path: Path) -> None:
+    """The whole way: `track` in a terminal, without a hub."""
+    program = """
+os.environ |= {"PROGRESS_KIT_ANNOUNCE_AFTER_S": "0.01", "PROGRESS_KIT_HUB_URL": "http://127.0.0.1:9/", "CI": ""}
+import progress_kit as pk
+for number in pk.track(range(5), "Rows"):
+    while not line._drawn:
+        threading.Event().wait(0.01)
+    print("row", number)
+    logging.info("seen %s", number)
+    if number == 3:
+        raise ValueError("three")
+"""
+    shown = rows(program, tmp_path)
+    assert shown[:8] == [text for number in range(4) for text in (f"row {number}", f"INFO seen {number}")]
+    assert shown[8] == "Traceback (most recent call last):"
+    [end] = [row for row in shown if row.startswith("Rows")]
+    assert end.startswith("Rows: failed: ValueError: three")

@@ -40,6 +40,8 @@ def test_wheel_holds_both_packages_and_the_labextension(wheel: Path) -> None:
     assert {"progress_kit/__init__.py", "progress_kit/py.typed", "progress_kit_jupyter/__init__.py"} <= set(names)
     display = "progress_kit/display/"
     assert {f"{display}stub.js", f"{display}static/widget.js", f"{display}static/widget.css"} <= set(names)
+    page = "progress_kit_jupyter/static/"
+    assert {f"{page}page.html", f"{page}page.js", f"{page}share.html", f"{page}manifest.webmanifest"} <= set(names)
     roots = {name.partition("/")[0] for name in names if ".data/" not in name and ".dist-info/" not in name}
     assert roots == {"progress_kit", "progress_kit_jupyter"}
     assert not [name for name in names if name.startswith("progress_kit_jupyter/labextension/")]
