@@ -1,4 +1,4 @@
-"""Build hook: puts the built labextension into the wheel, and builds it, the widget and the page first where node is at hand."""
+"""Build hook: puts the built labextension into the wheel; builds it, widget and page first where node is at hand."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ SOURCE = Path("jupyter_ext/labextension")
 BUILD = Path("jupyter_ext/progress_kit_jupyter/labextension")
 TARGET = "share/jupyter/labextensions/progress-kit"
 WIDGET = Path("progress_kit/display/static/widget.js")  # package data, listed among the artifacts of pyproject.toml
+PAGE = Path("jupyter_ext/progress_kit_jupyter/static/page.js")  # as the widget
 BUILD_LOG = "build_log.json"  # holds paths of the machine that built it
 WATCHED = ("src", "style", "schema", "scripts", "package.json", "package-lock.json", "tsconfig.json")
 
