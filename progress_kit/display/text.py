@@ -77,6 +77,8 @@ def roughly(seconds: float) -> str:
     """Return a guessed duration no finer than it can be known: ``40 s``, ``1 min 40 s``, ``12 min``, ``2 h 30 min``."""
     step = next((step for below, step in _COARSE if seconds < below), 3_600)
     whole = max(1, round(seconds / step)) * step
+    if whole >= 72 * 3_600:
+        return f"{round(whole / 86_400):,} d"
     hours, rest = divmod(whole, 3_600)
     minutes, rest_s = divmod(rest, 60)
     if hours:

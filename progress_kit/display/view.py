@@ -27,6 +27,8 @@ _WORDS: Final = {
 }
 _METRICS_SHOWN: Final = 4
 _TASKS_SHOWN: Final = ("running", "failed", "skipped", "cancelled", "abandoned")
+_VAGUE: Final = 30
+"""How many times its lower end the upper end of an estimate may be."""
 EARLY: Final = "ended early"
 LOST: Final = "Lost"
 """The error type of an operation whose kernel is known to have died."""
@@ -189,7 +191,10 @@ def _tasks(snapshot: Snapshot, *, ended: bool) -> str:
 def _left(snapshot: Snapshot) -> str:
     if snapshot.estimate is None:
         return ""
-    left_s = snapshot.estimate.p50_s
+    low_s, left_s, high_s = snapshot.estimate.p10_s, snapshot.estimate.p50_s, snapshot.estimate.p90_s
+    if low_s is not None and high_s is not None and high_s > _VAGUE * (low_s + 1):
+        # From minutes to days says nothing but its lower end.
+        return f"at least {text.roughly(low_s)} left"
     return "a moment left" if left_s < 1 else f"about {text.roughly(left_s)} left"
 
 

@@ -94,7 +94,10 @@ def test_a_real_terminal_shows_the_line_and_its_end() -> None:
     )
     parent, child = pty.openpty()
     termios.tcsetwinsize(child, (24, 60))
-    run = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, stderr=child, timeout=30)
+    watched = {**os.environ, "CI": "", "TERM": "xterm"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, env=watched, stdout=subprocess.PIPE, stderr=child, timeout=30
+    )
     os.close(child)
     seen = os.read(parent, 10_000).decode()
     os.close(parent)

@@ -68,6 +68,8 @@ def test_short_durations_may_have_tenths() -> None:
         (3_590, "1 h"),
         (9_100, "2 h 30 min"),
         (100_000, "28 h"),
+        (250_000, "69 h"),
+        (1_150_000, "13 d"),
     ],
 )
 def test_guesses_are_rounded_to_what_can_be_known(seconds: float, shown: str) -> None:

@@ -27,6 +27,12 @@ def ended(snapshot: Snapshot, state: OperationState, error: Failure | None = Non
     )
 
 
+def test_a_guess_from_hours_to_months_says_its_lower_end(survey: Snapshot) -> None:
+    """More is not known, and a middle would be an invention."""
+    vague = replace(survey, estimate=Estimate(p10_s=34_000.0, p50_s=1.15e6, p90_s=3.8e7))
+    assert View.of(vague).left == "at least 9 h 30 min left"
+
+
 def test_a_running_operation_says_how_far_and_how_long_still(survey: Snapshot) -> None:
     """Title, percent, time left, counter with unit, rate, message, metric and elapsed time each have their text."""
     view = View.of(survey)

@@ -16,7 +16,7 @@ const OWN =
 
 /** What Preact and its components call each other's hooks; all of both is in the bundle. */
 const HOOKS =
-  /^(getDerivedStateFrom(Props|Error)|shouldComponentUpdate|component(WillReceiveProps|WillUpdate|DidUpdate|WillMount|DidCatch)|getSnapshotBeforeUpdate|getChildContext|debounceRendering)$/;
+  /^(getDerivedStateFrom(Props|Error)|shouldComponentUpdate|component(WillReceiveProps|WillUpdate|DidUpdate|WillMount|DidMount|WillUnmount|DidCatch)|getSnapshotBeforeUpdate|getChildContext|debounceRendering)$/;
 
 /** In the widget these modules stand for others. */
 const standIns = {

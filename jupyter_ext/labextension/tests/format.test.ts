@@ -77,7 +77,9 @@ describe('numbers as a person reads them', () => {
     [99, '1 min 40 s'],
     [700, '12 min'],
     [9_100, '2 h 30 min'],
-    [50_000, '14 h']
+    [50_000, '14 h'],
+    [250_000, '69 h'],
+    [1_150_000, '13 d']
   ])('roughly(%d) is no finer than it can be known', (seconds, text) => {
     expect(roughly(seconds)).toBe(text);
   });

@@ -50,6 +50,20 @@ describe('one operation', () => {
     expect([now, look]).toEqual(['21', 'running']);
   });
 
+  it('does not say "from hours to months", but what is sure', () => {
+    const vague = {
+      p10_s: 34_000,
+      p50_s: 1.15e6,
+      p90_s: 3.8e7,
+      basis: [],
+      slowdown: null,
+      why: ''
+    };
+    const { text } = show({ estimate: vague });
+    expect(text).toContain('at least 9 h 30 min');
+    expect(text).not.toContain('ends');
+  });
+
   it('gives no number where the total is unknown', () => {
     const main = stage({ name: 'main', state: 'running', done: 8412, unit: 'rows' });
     const { text, spoken, now } = show({ stages: [main], stage: 'main', fraction: null });

@@ -131,6 +131,9 @@ function rough(seconds: number): [number, 's' | 'many'] {
 
 function spell(seconds: number): string {
   const hours = Math.floor(seconds / 3_600);
+  if (hours >= 72) {
+    return `${Math.round(hours / 24)} d`;
+  }
   const minutes = Math.floor((seconds % 3_600) / 60);
   const rest = seconds % 60;
   if (hours > 0) {

@@ -103,7 +103,7 @@ function Left({ snapshot, watch, words, panel }: IPartProps): React.JSX.Element 
   const { estimate } = snapshot;
   if (estimate === null || !left.known) {
     shownEnd.current = null;
-    return <span title={words.__('time left unknown')}>{left.main}</span>;
+    return <span title={words.__('time left')}>{left.main}</span>;
   }
   const heardAt = snapshot.hub?.changed_at ?? watch.now;
   // What is simulated counts from now: time has been taken off its estimate already.

@@ -149,6 +149,9 @@ export function standOf(snapshot: Snapshot, look: Look, watch: IWatch, words: IW
   return at === null ? words.__('last seen %1', when) : words.__('last seen %1 at %2', when, at);
 }
 
+/** How many times its lower end the upper end of a range may be. */
+const VAGUE = 30;
+
 export interface ILeft {
   /** How long still, or that it is unknown. */
   readonly main: string;
@@ -177,6 +180,10 @@ export function leftOf(
     return unknown;
   }
   const { p10_s, p50_s, p90_s } = estimate;
+  if (p10_s !== null && (p90_s ?? 0) > VAGUE * (p10_s + 1)) {
+    // From minutes to days says nothing but its lower end.
+    return { ...unknown, main: words.__('at least %1', roughly(p10_s)) };
+  }
   const between =
     p10_s !== null && p90_s !== null && roughly(p10_s) !== roughly(p90_s)
       ? range(p10_s, p90_s)

@@ -3,12 +3,7 @@ import {
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import {
-  ICommandPalette,
-  IThemeManager,
-  MainAreaWidget,
-  WidgetTracker
-} from '@jupyterlab/apputils';
+import { IThemeManager, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { TabPanel, type Widget } from '@lumino/widgets';
@@ -33,11 +28,10 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
     'Shows past runs in a tab of the main area: a table, plots of durations, and where the time went.',
   autoStart: true,
   requires: [IProgressHub],
-  optional: [ICommandPalette, ILayoutRestorer, IThemeManager, INotebookTracker, ITranslator],
+  optional: [ILayoutRestorer, IThemeManager, INotebookTracker, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     hub: IProgressHub,
-    palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
     themes: IThemeManager | null,
     notebooks: INotebookTracker | null,
@@ -95,7 +89,6 @@ export const historyPlugin: JupyterFrontEndPlugin<void> = {
         show(app.shell, tab);
       }
     });
-    palette?.addItem({ command: CommandIDs.openHistory, category: words.__('Progress') });
     void restorer?.restore(tracker, {
       command: CommandIDs.openHistory,
       args: ({ content }) => ({ ...content.looks }),
