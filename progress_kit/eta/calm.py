@@ -5,8 +5,8 @@ from typing import Final
 
 _STILL: Final = 0.1
 """The shown end stays in the inner part of the interval, which is narrower by this share on each side."""
-_HALF: Final = 0.02
-_HALF_SHARED: Final = 0.03
+_HALF: Final = 0.015
+_HALF_SHARED: Final = 0.02
 """Half of what lies between the shown end and the estimated one is made good while this share passes of what is
 left, or, early on, of the geometric mean of that and the time so far. Where workers share a stage its tasks end in
 jumps, and it takes longer."""

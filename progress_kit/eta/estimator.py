@@ -1,7 +1,7 @@
 """When an operation is done: the one class that the tracker, the hub and the scheduler use."""
 
 from collections.abc import Mapping, Sequence
-from math import exp, isfinite
+from math import isfinite
 from typing import Final
 
 from progress_kit.eta import plain
@@ -17,8 +17,6 @@ from progress_kit.eta.why import why
 from progress_kit.eta.work import Work
 from progress_kit.model import Basis, Estimate, Prior, Stage, is_terminal
 
-_PASSES: Final = 0.2
-"""Where it is known how long the work should take, what slows it down is taken to pass, more so the less sure it is."""
 _BY_COST: Final = 0.2
 _BY_HISTORY: Final = 0.1
 """What an estimate rests on is named from such a share on."""
@@ -148,8 +146,7 @@ class Estimator:
         if found is None or not isfinite(found.left_s) or found.left_s <= 0:
             self._calm.forget()
             return None
-        unsure, now_s = found.unsure, self._now_s + later_s
-        left_s = found.left_s * exp(-_PASSES * unsure * max(found.by_cost, found.by_history))
+        left_s, now_s = found.left_s, self._now_s + later_s
         apart = spread(found, now_s)
         low_s, high_s = interval(left_s, apart)
         slowdown = None

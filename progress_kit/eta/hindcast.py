@@ -37,18 +37,18 @@ usual kind; those after them must have lasted for some part of the time."""
 _TRUST: Final = 9.0
 _TRUST_WITH_COSTS: Final = 3.0
 """How much the loss of a measure counts against it."""
-_BURSTS: Final = 2.0
+_BURSTS: Final = 2.8
 """Without costs unevenness blurs the losses by so much more: bursts look like a shape."""
 _WINDOW_TRUST: Final = 6.0
 _WINDOW_PRIOR: Final = 2.0
 """How much the loss of a window counts against it, and as how many moments what is to be expected of it counts."""
 _DRIFT: Final = 0.1
-_NOISE: Final = 2.0
+_NOISE: Final = 3.0
 _GRAIN_NOISE: Final = 0.3
 """The variance that drift adds to a window as long as the whole, and what unevenness and the grain of time add to one
 as short as themselves."""
 _SPAN_LEFT: Final = 0.5
-_SPAN_LAST: Final = 0.3
+_SPAN_LAST: Final = 0.4
 """Windows are judged over so much of the time that is left, and of that which has passed."""
 _PARTS: Final = 16
 """A change of speed is looked for between so many parts of the course."""

@@ -26,7 +26,7 @@ class _Width(NamedTuple):
 _BY_RATE: Final = _Width(0.25, 0.5, 1.5)
 _BY_COST: Final = _Width(0.15, 0.95, 0.5)
 _BY_HISTORY: Final = _Width(0.15, 0.55, 0.0)
-_BY_GUESS: Final = _Width(0.1, 0.5, 0.0)
+_BY_GUESS: Final = _Width(0.1, 0.3, 0.0)
 
 
 def spread(found: Whole, now_s: float) -> float:

@@ -16,7 +16,7 @@ from progress_kit.model import Prior, Stage, StagePrior, is_terminal
 
 _GUESS: Final = 0.7
 """How unsure a stage is that has not begun and of which nothing but its size or weight is known."""
-_BLIND: Final = 1.0
+_BLIND: Final = 1.4
 """How far apart the stages of one operation are, as a logarithm, where the user has given no weights."""
 _SAME: Final = 0.75
 _OTHER: Final = 0.25
@@ -28,8 +28,11 @@ _LINEAR: Final = EXPONENTS.index(1.0)
 _APART: Final = 0.35
 _RUNS: Final = 3
 """Before any was seen, runs are taken to be so far apart, as a logarithm; that counts as so many runs."""
-_AS_USUAL: Final = 4.0
+_AS_USUAL: Final = 8.0
 """How much speaks at first for a run as fast as usual; and so many parts of the usual time make a stage tell fully."""
+_PASSES: Final = 0.3
+"""What slows a run down is taken to pass: where a stage's own course and history disagree, and neither is much surer,
+what is left is shorter than what lies between them by so much of how far they are apart."""
 _LATE: Final = 0.5
 """By how much history is less sure of a stage's end than of its begin."""
 _WIDEST: Final = 3.0
@@ -198,6 +201,7 @@ def _mixed(own: Outlook, foretold: Outlook, share: float) -> tuple[Outlook, floa
     apart = abs(log(max(own.left_s, _TINY) / max(foretold.left_s, _TINY)))
     unsure = sqrt(1 / (mine + theirs) + (0.3 * apart) ** 2 * min(mine, theirs) / (mine + theirs))
     part = theirs / (mine + theirs)
+    middle -= _PASSES * apart * 2 * min(part, 1 - part)
     return Outlook(exp(middle), unsure, own.by_cost * (1 - part), own.facts), part
 
 

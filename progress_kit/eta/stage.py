@@ -18,8 +18,12 @@ _TINY: Final = 1e-12
 _STILL: Final = 4.0
 """How many times as long as the time without a movement a window is at least."""
 _FROM: Final = 0.2
-_UNTIL: Final = 0.8
+_UNTIL: Final = 0.76
 """Of the opinions on what is left, in their order, those count between these shares of the weight."""
+_PASSES: Final = 0.9
+"""Where costs tell how long the work should take, what slows it down is taken to pass: what is left is shorter than the
+middle of the opinions by so much of how far those of the windows are apart. Workers who share a stage even that out
+themselves."""
 _FEW: Final = 0.5
 """How unsure one movement leaves it; so many make it less by their root."""
 
@@ -146,7 +150,9 @@ class StageForecast:
             only = [0.0] * len(here)
             only[COSTS + at] = 1.0
             view = View(only, view.windows, view.error)
-        left_s, between = self._mix(past, here, view)
+        left_s, between, wavers = self._mix(past, here, view)
+        if self.crew.pool is None or self.crew.pool.workers <= 1:
+            left_s *= exp(-_PASSES * sum(by_cost) * wavers)
         end = self.crew.finish(left_s, at, Counts(self._done, counted, totals), later_s)
         noise = _FEW / sqrt(course.moves)
         unsure = sqrt(self._view.error**2 + between * between + noise * noise + end.unsure * end.unsure)
@@ -185,10 +191,14 @@ class StageForecast:
         exponents = (0.0, *EXPONENTS) if len(past.course.here) > 1 else (0.0,)
         return [self.crew.durations.spread(exponent) ** 2 for exponent in exponents]
 
-    def _mix(self, past: Past, here: list[float], view: View) -> tuple[float, float]:
-        """Return the seconds that are left as all views together say, and how far these are from each other."""
+    def _mix(self, past: Past, here: list[float], view: View) -> tuple[float, float, float]:
+        """Return the seconds that are left as all views together say, and how far these are from each other.
+
+        The third number is how far the windows alone are from each other, which is how unsteady the speed has been.
+        """
         course = self.course
         said: list[tuple[float, float]] = []
+        mean = square = 0.0
         used = [(i, weight) for i, weight in enumerate(view.measures) if weight]
         # What stands still now has to be a small part of the window: it tells nothing of the speed later.
         least = int(_STILL * (course.now_s - course.moved_s) / max(course.spacing_s, _TINY))
@@ -196,11 +206,15 @@ class StageForecast:
             start = max(past.first, past.last - max(window, least)) if window else past.first
             span_s = max(course.now_s - start * course.spacing_s, _TINY)
             before = past.at(start)
+            each = 0.0
             for i, measure_weight in used:
-                left = max(1.0 - here[i], 1e-9) / max(here[i] - before[i], 1e-9)
-                said.append((log(left * span_s), window_weight * measure_weight))
+                left = log(max(1.0 - here[i], 1e-9) / max(here[i] - before[i], 1e-9) * span_s)
+                said.append((left, window_weight * measure_weight))
+                each += measure_weight * left
+            mean += window_weight * each
+            square += window_weight * each * each
         middle, apart = _middle(said)
-        return exp(middle), apart
+        return exp(middle), apart, sqrt(max(0.0, square - mean * mean))
 
 
 def _middle(said: list[tuple[float, float]]) -> tuple[float, float]:

@@ -31,7 +31,7 @@ def test_costs_in_a_stage(publisher: RecordingPublisher, clock: FakeClock) -> No
             (snapshot,) = publisher.sample()
             clock.advance(size)
     assert snapshot.estimate is not None
-    assert snapshot.estimate.p50_s == pytest.approx(8.0, rel=0.15)
+    assert snapshot.estimate.p50_s == pytest.approx(8.0, rel=0.1)
 
 
 def test_a_bad_cost_counts_as_the_mean(caplog: pytest.LogCaptureFixture) -> None:
