@@ -115,12 +115,12 @@ __all__ = [
 # Not among the names of `from progress_kit import *`, which shall also work where its extra is not installed.
 _OPTIONAL = ("ProgressWidget",)
 
-# Where the names come from, the lightest first.
+# Where the names come from, the lightest first, but for the model: it has a `Stage` too, and ours is the tracker's.
 _HOMES = (
     "progress_kit.errors",
     "progress_kit.complexity",
-    "progress_kit.model",
     "progress_kit.tracker",
+    "progress_kit.model",
     "progress_kit.display",
     "progress_kit.scheduler",
     "progress_kit.adapters",

@@ -33,8 +33,10 @@ Progress comes from one of three:
   between `mirror_of(object)` is it. It is a nested counter where there is an operation around. If a loop goes through
   the object, let it go through ``mirror.steer(iterable)``, or `mirror.watch` where it stands, so that a `break` is
   told from an exception.
-- A callback interface (fit began, epoch done, fit ended): a `ProgressTracker`, or a `Mirror` of a small object of
-  your own with the counts as attributes.
+- A callback interface (fit began, epoch done, fit ended): a class `ProgressCallback` with the base `telling.Teller`,
+  which users may give to the library themselves; the capture adds one to each call (`telling.call_with`), so that it
+  hears of exceptions too. Where the library asks for a subclass of its own, `telling.subclass` makes it. Bars that the
+  library draws of the same work are left out by `covering.cover`.
 - An iterable that can be replaced by ``pk.track(iterable)``.
 
 ``patches.output`` says who draws: ``theirs`` (the library does as ever, `silent` operations) or ``ours`` (the library
@@ -45,7 +47,8 @@ nested counter then, which is fine; the same bar twice is not.
 Spawned and loky workers capture what their parent does (see `workers`), so an adapter needs nothing for that, except
 that its library's bars in a worker are operations of the worker's.
 
-Tests are in ``tests/adapters/test_<name>.py``, against the real library: an operation and its end by each way (all
+Tests are in ``tests/adapters/test_<name>.py``, against the real library or, where that is too large for CI, what
+stands in for it in ``tests/adapters/standins``: an operation and its end by each way (all
 done, `break`, exception, closed early), nested, in a thread, cancelled; the output is unchanged; and `release` leaves
 the very same attributes (the fixture `untouched` compares them).
 """

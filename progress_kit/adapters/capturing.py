@@ -66,11 +66,17 @@ class Capture:
 
 
 def capture(*names: str, output: Output = "theirs") -> Capture:
-    """Let the progress bars of other libraries be operations, without a change to the code that uses them.
+    """Let the progress of other libraries be operations, without a change to the code that uses them.
 
-    `names` are some of `tqdm`, `rich` and the others (a wrong one tells all); without any, all are taken that are
-    installed, but for `futures` and `asyncio`, which other libraries use for what nobody waits for. Nothing is imported
-    for it: a library is captured when it has been. A bar inside of an operation is a nested counter of it. Forked
+    `names` are some of
+
+    - bars: `tqdm`, `rich`, `alive_progress`, `fastprogress`, `progressbar2`, `enlighten`, `click`
+    - what trains and searches: `sklearn`, `optuna`, `lightgbm`, `xgboost`, `keras`, `lightning`, `transformers`
+    - what works in parallel: `joblib`, `dask`, `distributed`
+    - only by name: `pandas`, `futures`, `asyncio`, whose work is often such that nobody waits for it
+
+    Without any, all are taken that are installed but for the last ones. Nothing is imported for it: a library is
+    captured when it has been. A bar inside of an operation is a nested counter of it. Forked
     workers capture too, and so do those that multiprocessing or loky start from now on.
 
     With ``output="theirs"`` the libraries go on writing what they always did, and the operations are seen by whoever
@@ -78,7 +84,8 @@ def capture(*names: str, output: Output = "theirs") -> Capture:
     terminal, in place of the libraries' own bars.
 
     Returns a handle: its `release()`, or the end of its ``with`` block, takes everything back. Raises
-    `InvalidValueError` for a name that is none, and `LibraryMissingError` for one whose library is not installed. With
+    `InvalidValueError` for a name that is none, and `LibraryMissingError` for one whose library is not installed or is
+    too old. With
     ``PROGRESS_KIT=off`` nothing is captured.
     """
     if output not in get_args(Output):

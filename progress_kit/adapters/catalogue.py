@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Final, Protocol, cast
@@ -18,9 +19,18 @@ USUAL: Final = (
     "enlighten",
     "click",
     "joblib",
+    "sklearn",
+    "dask",
+    "distributed",
+    "optuna",
+    "lightgbm",
+    "xgboost",
+    "keras",
+    "lightning",
+    "transformers",
 )
 """What `capture` takes without being asked for it by name; each is a module of this package."""
-NAMES: Final = (*USUAL, "futures", "asyncio")
+NAMES: Final = (*USUAL, "futures", "asyncio", "pandas")
 """All that it can be asked for."""
 WORKERS: Final = "workers"
 """Goes along with all of them."""
@@ -46,10 +56,18 @@ def find(name: str) -> Adapter:
 
 
 def check_installed(name: str, adapter: Adapter) -> None:
-    """Raise `LibraryMissingError` if the library is not installed."""
-    library = next(iter(adapter.TARGETS)).partition(".")[0]
-    if find_spec(library) is None:
+    """Raise `LibraryMissingError` if the library is not installed, or too old."""
+    libraries = {target.partition(".")[0]: None for target in adapter.TARGETS}
+    if not any(find_spec(library) for library in libraries):
         raise LibraryMissingError(
-            f"capture({name!r}) needs {library}, which is not installed here; without names, pk.capture() takes all "
-            "that is installed"
+            f"capture({name!r}) needs {' or '.join(libraries)}, which is not installed here; without names, "
+            "pk.capture() takes all that is installed"
         )
+    needs: tuple[str, int, int] | None = getattr(adapter, "NEEDS", None)
+    if needs is not None:
+        distribution, *lowest = needs
+        found = version(distribution)
+        if [int(part) for part in found.split(".")[:2]] < lowest:
+            raise LibraryMissingError(
+                f"capture({name!r}) needs {distribution} {'.'.join(map(str, lowest))} or newer; {found} is installed"
+            )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
+from progress_kit.adapters.covering import is_covered
 from progress_kit.adapters.patches import Patches, mirror_of
 from progress_kit.tracker.early_exit import CallSite
 from progress_kit.tracker.mirror import outside
@@ -56,7 +57,7 @@ class _Displays:
     def _begin(self, progress: Any) -> None:
         tasks = _tasks(progress)
         caller = outside(sys._getframe(1), "rich").f_globals.get("__name__")
-        if mirror_of(progress) is not None or caller == "tqdm.rich":  # those are tqdm's
+        if mirror_of(progress) is not None or caller == "tqdm.rich" or is_covered(caller):  # those are tqdm's
             return
         if (progress.disable and not getattr(progress, _HIDDEN, False)) or all(task.finished for task in tasks):
             return

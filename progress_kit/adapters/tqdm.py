@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
+from progress_kit.adapters.covering import is_covered
 from progress_kit.adapters.nowhere import NOWHERE
 from progress_kit.adapters.patches import Patches, mirror_of
 from progress_kit.tracker.early_exit import CallSite
@@ -25,9 +26,10 @@ def _change(patches: Patches, module: ModuleType) -> None:
         patches.guarded(begin, bar)
 
     def begin(bar: Any) -> None:
-        if not bar.disable and not _is_ours(bar):
-            unit = {"it": "", "iB": "B"}.get(bar.unit, bar.unit)  # binary prefixes are for its own text
-            patches.begin(bar, _look, bar.desc, unit, library="tqdm", steps=("update",))
+        if bar.disable or _is_ours(bar) or is_covered(outside(sys._getframe(1), "tqdm").f_globals.get("__name__")):
+            return
+        unit = {"it": "", "iB": "B"}.get(bar.unit, bar.unit)  # binary prefixes are for its own text
+        patches.begin(bar, _look, bar.desc, unit, library="tqdm", steps=("update",))
 
     def close(original: Any, bar: Any) -> Any:
         # Before it closes: then it is still the loop, or the exception, that ends it.

@@ -6,10 +6,11 @@ hold of standard error before, as handlers of `logging` do, is heard too, and wh
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Final, TextIO
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 Write = Callable[[str], int]
 Around = Callable[[Write, str], int]
@@ -18,17 +19,25 @@ Around = Callable[[Write, str], int]
 _WRITE: Final = "write"
 
 
+class _Here(threading.local):
+    """What this thread does."""
+
+    writes_text = False
+
+
 class Streams:
     """Standard output and error, as far as they are the terminal that `stream` is.
 
-    What is no plain text file of Python's, such as those of a notebook's kernel or of pytest, is never touched; nor
-    is what goes past them: other programs, and bytes that are written to ``sys.stdout.buffer``.
+    Bytes that are written to their ``buffer`` are told as well. What is no plain text file of Python's, such as those
+    of a notebook's kernel or of pytest, is never touched. What goes past Python's files is not seen: other programs,
+    `os.write`, and what libraries in C write; a line of theirs may begin in ours.
     """
 
     def __init__(self, stream: TextIO, around: Around) -> None:
         self._terminal = stream
         self._around = around
-        self._watched: list[tuple[TextIOWrapper, Write, Write | None]] = []
+        self._watched: list[tuple[Any, Callable[..., int], Callable[..., int] | None]] = []
+        self._here = _Here()
 
     def watch(self) -> None:
         """Be told from now on. Twice is no error."""
@@ -60,14 +69,25 @@ class Streams:
                 stream.flush()
 
     def _take(self, stream: TextIOWrapper) -> None:
-        original, around = stream.write, self._around
+        original, around, here = stream.write, self._around, self._here
+        original_bytes: Callable[[bytes], int] = cast("BinaryIO", stream.buffer).write
 
         def write(text: str, /) -> int:
-            return around(original, text)
+            before, here.writes_text = here.writes_text, True
+            try:
+                return around(original, text)
+            finally:
+                here.writes_text = before
+
+        def write_bytes(data: bytes, /) -> int:  # or anything else that holds bytes
+            if here.writes_text:  # the text's own
+                return original_bytes(data)
+            return around(lambda _: original_bytes(data), str(data, "utf-8", "replace"))
 
         # That of an object goes before that of its class, for `print`, for tracebacks and for `writelines` too.
-        self._watched.append((stream, write, vars(stream).get(_WRITE)))
-        vars(stream)[_WRITE] = write
+        for each, ours in ((stream, write), (stream.buffer, write_bytes)):
+            self._watched.append((each, ours, vars(each).get(_WRITE)))
+            vars(each)[_WRITE] = ours
 
 
 def _device(stream: TextIO | None) -> tuple[int, int, int] | None:

@@ -191,13 +191,16 @@ def terminal(*, forced: bool = False) -> Terminal | None:
     """Return the one terminal of this process; None if standard error is none, unless it is `forced` to be one."""
     global _terminal  # noqa: PLW0603 - all operations of a process share the one line
     stream = sys.stderr
+    known = _terminal
+    # A loop of ten items would feel a call of the system; it is the same stream almost always.
+    if known is not None and known.stream is stream and known.pid == os.getpid() and not stream.closed:
+        return known
     try:
         if stream is None or not (forced or stream.isatty()):  # None under pythonw
             return None
     except ValueError:  # closed
         return None
-    if _terminal is None or _terminal.stream is not stream or _terminal.pid != os.getpid():
-        _terminal = Terminal(stream)
+    _terminal = Terminal(stream)
     return _terminal
 
 

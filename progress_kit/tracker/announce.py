@@ -84,7 +84,10 @@ def begin(operation: "Operation") -> None:
             operation.origin = display.origin()
             sink = None if operation.silent else display.open_sink(operation.command)
         _state.running[operation] = sink
-        outlet().add(operation, sink)
+        target = outlet()
+        target.add(operation, sink)
+        if sink is not None and _at_once(sink):
+            sink(operation.sample(), target.hub_id)
         _hook_exits()
     except Exception:  # noqa: BLE001 - whatever it is, the user's code goes on
         _state.running.setdefault(operation, None)
@@ -96,8 +99,7 @@ def end(operation: "Operation", snapshot: Snapshot, *, here: bool) -> None:
     sink = _state.running.pop(operation, None)
     try:
         target = outlet()
-        shown = snapshot.state == "failed" or (snapshot.elapsed_s or 0.0) >= _settings().announce_after_s
-        if here and sink is not None and shown:
+        if here and sink is not None and (_is_old(snapshot) or _at_once(sink)):
             sink(snapshot, target.hub_id)
         spans, stages = operation.spans(), operation.stage_records()
         if spans is not None or stages:
@@ -105,6 +107,16 @@ def end(operation: "Operation", snapshot: Snapshot, *, here: bool) -> None:
         target.end(operation)
     except Exception:  # noqa: BLE001 - whatever it is, the user's code goes on
         _warn("end", "the end of an operation could not be made known")
+
+
+def _is_old(snapshot: Snapshot) -> bool:
+    """Whether what ends now is worth a word."""
+    return snapshot.state == "failed" or (snapshot.elapsed_s or 0.0) >= _settings().announce_after_s
+
+
+def _at_once(sink: "Sink") -> bool:
+    """Whether `sink` shows operations from their first moment on, and however short they are."""
+    return getattr(sink, "at_once", False)
 
 
 @cache

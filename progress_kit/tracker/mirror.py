@@ -253,7 +253,7 @@ class Mirror(Generic[S]):
             return
         try:
             seen = self._look(source)
-            metrics = {str(key): value for key, value in dict(seen.metrics).items() if values.plain(value) is not None}
+            metrics = {str(key): value for key, value in dict(seen.metrics).items() if values.is_number(value)}
             done, total = values.plain(seen.done), values.plain(seen.total)
             label, message = seen.label.strip(), seen.message.strip()
         except Exception as error:  # noqa: BLE001 - it is another library's, in the middle of anything

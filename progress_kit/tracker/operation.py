@@ -115,6 +115,8 @@ class Operation(Steered):
     @property
     def id(self) -> str:
         """The id, made when it is first asked for."""
+        if self._id is not None:
+            return self._id
         with self.lock:
             if self._id is None:
                 self._id = f"op_{os.urandom(12).hex()}"
@@ -143,6 +145,11 @@ class Operation(Steered):
         self.began, self._wall = clock.monotonic(), clock.wall()
         self.state = "running"
         announce.begin(self)
+
+    def belong_to(self, parent: str) -> None:
+        """Tell that it is a part of what the operation `parent` does, in whichever process that is."""
+        with self.lock:
+            self._parent, self._key = parent, None
 
     def backdate(self, ago_s: float) -> None:
         """Tell that it began so many seconds ago: what it stands for did."""

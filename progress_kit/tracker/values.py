@@ -39,6 +39,14 @@ def _inexact(value: object, what: str) -> float:
         raise InvalidValueError(f"{what} is {value!r}; give a real number") from error
 
 
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite number, negative ones included."""
+    try:
+        return math.isfinite(number(value, "it"))
+    except InvalidValueError:
+        return False
+
+
 def plain(value: object) -> Amount | None:
     """Return what others count in as a number that can be sent; None if it is none, or not one of things."""
     if type(value) not in _PLAIN:

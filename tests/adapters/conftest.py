@@ -1,8 +1,11 @@
 """What the tests of all adapters share."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -64,3 +67,20 @@ def in_thread() -> Callable[[Callable[[], None]], None]:
         assert not thread.is_alive()
 
     return run
+
+
+@pytest.fixture
+def standing_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """Call it with a module of a library that is too large for CI; what stands in for it leaves nothing behind."""
+    monkeypatch.syspath_prepend(Path(__file__).with_name("standins"))
+    imported: list[str] = []
+
+    def find(module: str) -> ModuleType:
+        imported.append(module.partition(".")[0])
+        return import_module(module)
+
+    yield find
+    for name in imported:
+        vars(import_module(f"progress_kit.adapters.{name}")).pop("ProgressCallback", None)
+        for each in [each for each in sys.modules if f"{each}.".startswith(f"{name}.")]:
+            del sys.modules[each]

@@ -20,6 +20,19 @@ def captured() -> Iterator[pk.Capture]:
         yield handle
 
 
+def call_in_thread() -> list[tuple[str, str, str | None]]:
+    """Call joblib in a task, where somebody records already."""
+    joblib.Parallel(1)(joblib.delayed(abs)(-n) for n in range(3))
+    return []
+
+
+def call_in_worker() -> list[tuple[str, str, str | None]]:
+    """Do the same in another process; return what became of it."""
+    with RecordingPublisher() as recording:
+        call_in_thread()
+    return [(ended.name, ended.state, ended.parent) for ended in recording.ended]
+
+
 def fail(number: int) -> int:
     """Fail at the third one."""
     if number == 2:
@@ -73,7 +86,7 @@ def test_a_generator_of_results(return_as: str, publisher: RecordingPublisher) -
 
 
 def test_a_call_inside_of_a_task_is_a_nested_counter(publisher: RecordingPublisher) -> None:
-    """If it runs here; one in a worker is no operation of its own."""
+    """If it runs in the same thread."""
 
     def inner() -> int:
         return sum(joblib.Parallel(1)(joblib.delayed(abs)(-n) for n in range(3)))
@@ -81,8 +94,16 @@ def test_a_call_inside_of_a_task_is_a_nested_counter(publisher: RecordingPublish
     assert joblib.Parallel(1)([joblib.delayed(inner)()] * 2) == [3, 3]
     (ended,) = publisher.ended
     assert [(counter.done, counter.name) for counter in ended.stages[0].counters] == [(3, "inner")]
-    joblib.Parallel(2, backend="threading")([joblib.delayed(inner)()] * 2)
-    assert len(publisher.ended) == 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_call_inside_of_a_worker_is_a_child(backend: str, publisher: RecordingPublisher) -> None:
+    """An operation of its own, in whichever process, that knows what it is a part of."""
+    work = joblib.delayed(call_in_thread if backend == "threading" else call_in_worker)
+    children = [child for found in joblib.Parallel(2, backend=backend)([work()] * 2) for child in found]
+    if backend == "threading":
+        children = [(ended.name, ended.state, ended.parent) for ended in publisher.ended[:-1]]
+    assert children == [("call_in_thread", "succeeded", publisher.ended[-1].id)] * 2
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -105,16 +126,18 @@ def test_cancel(n_jobs: int, running: Callable[[], Snapshot], publisher: Recordi
 
 
 def test_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """As ever, and nothing if progress_kit draws in its place."""
+    """As ever, but for how far it is where progress_kit draws that in its place."""
 
     def work() -> None:
-        joblib.Parallel(1, verbose=10)(joblib.delayed(abs)(-n) for n in range(3))
+        joblib.Parallel(2, backend="threading", verbose=10)(joblib.delayed(abs)(-n) for n in range(3))
 
     work()
     assert "finished" in capsys.readouterr().err
     with pk.capture("joblib", output="ours"):
         work()
-    assert "[Parallel" not in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "Using backend" in printed
+    assert "Done" not in printed
 
 
 def test_release(captured: pk.Capture, untouched: Callable[..., AbstractContextManager[None]]) -> None:

@@ -47,6 +47,10 @@ def rows(program: str, tmp_path: Path) -> list[str]:
         ("for n in range(200): print(n)", [str(n) for n in range(200)]),
         ("print('in', end=' '); show(); print('parts')", ["in parts"]),
         ("sys.stdout.writelines(['a\\n', 'b\\n'])", ["a", "b"]),
+        ("sys.stdout.buffer.write(b'bytes\\n'); sys.stdout.buffer.flush()", ["bytes"]),
+        ("sys.stderr.buffer.write(b'bytes\\n'); sys.stderr.buffer.write(b'more\\n')", ["bytes", "more"]),
+        ("sys.stdout.buffer.write(memoryview(b'kept back\\n')); show(); sys.stdout.flush()", ["kept back"]),
+        ("print('text', end=' '); sys.stdout.flush(); sys.stdout.buffer.write(b'and bytes\\n')", ["text and bytes"]),
         ("sys.stdout.reconfigure(line_buffering=False); print('kept back'); show()", ["kept back"]),
     ],
 )

@@ -1,0 +1,1 @@
+"""Lightning comes as a package of packages."""
