@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeVar, get_args
 W = TypeVar("W", bound=str)
 Widget = Literal["auto", "on", "off"]
 Display = Literal["auto", "off", "lines", "terminal", "notebook"]
+Saved = Literal["full", "timeless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Settings:
     """``PROGRESS_KIT_WIDGET``: whether cells show operations by a widget; ``auto``: if the page has no labextension."""
     labextension: bool = False
     """``PROGRESS_KIT_LABEXTENSION``: the server extension sets it for its kernels if its pages draw operations."""
+    saved: Saved = "full"
+    """``PROGRESS_KIT_SAVED``: what stays in a notebook of an operation that has ended. ``timeless``: only what is the
+    same after each run, as html and text. Such a cell shows every operation, however short, and from its beginning;
+    where nobody can be asked for input (nbclient, papermill, nbval) once, at its end."""
     problems: tuple[str, ...] = ()
     """What the environment says that cannot be meant; those settings have their defaults."""
 
@@ -84,6 +89,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         display=_word(env, "PROGRESS_KIT_DISPLAY", get_args(Display), problems),
         widget=_word(env, "PROGRESS_KIT_WIDGET", get_args(Widget), problems),
         labextension=env.get("PROGRESS_KIT_LABEXTENSION", "off").strip().lower() not in _OFF,
+        saved=_word(env, "PROGRESS_KIT_SAVED", get_args(Saved), problems),
         problems=tuple(problems),
     )
 

@@ -1,8 +1,10 @@
 """Public fakes for tests of code that reports progress: a clock that is set by hand, and a publisher that only records.
 
-with RecordingPublisher() as publisher:
-    my_function()
-assert [snapshot.state for snapshot in publisher.ended] == ["succeeded"]
+    with RecordingPublisher() as publisher:
+        my_function()
+    assert [snapshot.state for snapshot in publisher.ended] == ["succeeded"]
+
+Both are ``with`` blocks; nothing leaves the process, and no thread runs.
 """
 
 from collections.abc import Iterable, Sequence

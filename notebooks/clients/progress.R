@@ -12,15 +12,15 @@ progress <- function(name, total = NULL, unit = "", lease_s = 600) {
       httr2::req_headers(`X-Progress-Kit-Token` = Sys.getenv("PROGRESS_KIT_TOKEN"), .redact = "X-Progress-Kit-Token") |>
       httr2::req_perform(), error = function(e) NULL) # without a hub the work goes on
   put <- function(state, error = NULL) call("PUT", id, list(lease_s = lease_s, snapshot = list(
-    name = name, state = state, error = error, actions = list("cancel"),
+    name = name, state = state, error = error, actions = list("cancel"), origin = list(host = Sys.info()[["nodename"]]),
     stages = list(list(name = "main", state = state, done = done, total = total, unit = unit)))))
   step <- function(n = 1) {
     done <<- done + n
-    if (difftime(Sys.time(), last, units = "secs") < 1) return(TRUE)
+    if (difftime(Sys.time(), last, units = "secs") < 1) return(invisible(TRUE))
     last <<- Sys.time(); answer <- put("running")
     asked <- if (is.null(answer)) list() else httr2::resp_body_json(answer)$commands
     for (each in asked) call("POST", paste0(id, "/commands/", each$request), list(ok = each$action == "cancel"))
-    !any(vapply(asked, function(each) each$action == "cancel", logical(1)))
+    invisible(!any(vapply(asked, function(each) each$action == "cancel", logical(1))))
   }
   put("running")
   list(step = step, end = function(state, why = NULL) invisible(

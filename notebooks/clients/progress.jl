@@ -14,8 +14,9 @@ function send(method, path, body)
     try HTTP.request(method, address, headers, JSON3.write(body); readtimeout = 5).body catch; nothing end
 end
 put(p, state, error = nothing) = send("PUT", p.id, Dict("lease_s" => 600, "snapshot" => Dict(
-    "name" => p.name, "state" => state, "error" => error, "actions" => ["cancel"], "stages" => [Dict("name" => "main",
-    "state" => state, "done" => p.done, "total" => p.total, "unit" => p.unit)])))
+    "name" => p.name, "state" => state, "error" => error, "actions" => ["cancel"],
+    "origin" => Dict("host" => gethostname()), "stages" => [Dict("name" => "main", "state" => state, "done" => p.done,
+    "total" => p.total, "unit" => p.unit)])))
 
 function Progress(name; total = nothing, unit = "")
     p = Progress("jl-$(getpid())-$(rand(1:10^6))", name, total, unit, 0, time()); put(p, "running"); p

@@ -16,13 +16,15 @@ _progress_call() { # METHOD PATH BODY; the token goes through a pipe, so that no
 
 _progress_put() { # STATE ERROR
   _progress_answer=$(_progress_call PUT "operations/$_progress_id" "{\"lease_s\":600,\"snapshot\":{
-    \"name\":\"$_progress_name\",\"state\":\"$1\",\"actions\":[\"cancel\"],\"error\":${2:-null},\"stages\":[{\"name\":\"main\",
-    \"state\":\"$1\",\"done\":$_progress_done,\"total\":$_progress_total,\"unit\":\"$_progress_unit\"}]}}")
+    \"name\":\"$_progress_name\",\"state\":\"$1\",\"actions\":[\"cancel\"],\"error\":${2:-null},
+    \"origin\":{\"host\":\"$_progress_host\"},\"stages\":[{\"name\":\"main\",\"state\":\"$1\",
+    \"done\":$_progress_done,\"total\":$_progress_total,\"unit\":\"$_progress_unit\"}]}}")
 }
 
 progress_begin() { # NAME [TOTAL [UNIT]]
   _progress_id="sh-$$-$RANDOM$RANDOM" _progress_done=0 _progress_last=$SECONDS
-  _progress_name=$(_progress_text "$1") _progress_total=${2:-null} _progress_unit=$(_progress_text "${3:-}")
+  _progress_host=$(_progress_text "$(uname -n)") _progress_name=$(_progress_text "$1")
+  _progress_total=${2:-null} _progress_unit=$(_progress_text "${3:-}")
   _progress_put running
 }
 

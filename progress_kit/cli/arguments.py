@@ -7,9 +7,11 @@ from typing import Final, get_args
 from progress_kit.model import OperationState
 
 _EXITS: Final = """exit codes:
-  0 done (of wait: succeeded)   1 failed          2 wrong usage      3 no hub could be asked
-  4 the hub said no             5 no such operation   6 cancelled    7 lost
-  124 the time was over         130 interrupted"""
+  0  done; the operation succeeded    5  no such operation
+  1  failed                           6  cancelled
+  2  wrong usage                      7  lost
+  3  no hub could be asked          124  the time was over
+  4  the hub said no                130  interrupted"""
 
 
 def parser() -> ArgumentParser:
@@ -36,10 +38,15 @@ def parser() -> ArgumentParser:
 
     one = command("list", "list what runs and what ended within the last hour")
     _add_state(one)
-    one = command("watch", "follow what runs, live, until interrupted")
+    one = command("watch", "follow what runs, live, until interrupted; or one operation until it has ended")
+    one.add_argument("id", metavar="ID", nargs="?", help="only this operation; the exit code tells how it ended")
     _add_state(one)
     one.add_argument("--notebook", metavar="PATH", help="only operations of this notebook")
     one.add_argument("--rate", type=_positive, default=4.0, metavar="HZ", help="updates a second at most (default: 4)")
+    one.add_argument(
+        "--format", choices=["mcp", "lsp"], help="print the progress notifications of MCP or LSP, a line each; needs ID"
+    )
+    one.add_argument("--token", type=_token, metavar="TOKEN", help="the progress token in them (default: the id)")
     one = command("show", "show all that is known of one operation")
     _add_id(one)
     one = command("wait", "wait until an operation has ended; the exit code tells how")
@@ -105,6 +112,10 @@ def _add_state(one: ArgumentParser) -> None:
     one.add_argument(
         "--state", action="append", choices=get_args(OperationState), help="only these; can be given more than once"
     )
+
+
+def _token(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
 
 
 def _count(text: str) -> int:

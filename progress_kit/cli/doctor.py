@@ -56,7 +56,8 @@ def _examine() -> Iterator[Finding]:
         about="browser",
         status="note",
         found="whether it may show notifications cannot be seen from here",
-        do="in JupyterLab, run the command “Enable Browser Notifications” from the palette; it says what is set",
+        do="in JupyterLab, run the command “Enable Browser Notifications” from the palette; it says what is set. "
+        "Browsers allow them on https and on localhost only; a refusal is undone beside the address, at the lock",
     )
 
 

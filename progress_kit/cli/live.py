@@ -23,6 +23,8 @@ _STYLES = {
 }
 _WIDE = 100
 """From so many columns on there is room for all facts."""
+_NARROW = 72
+"""With fewer, the bar leaves its room to the words."""
 
 
 def follow(views: Iterable[list[Snapshot]], console: Console | None = None) -> None:
@@ -40,12 +42,13 @@ def picture(view: list[Snapshot], columns: int) -> Table | Text:
     """Return the table of `view`, for a terminal with so many `columns`."""
     if not view:
         return Text("Nothing runs, and nothing ended within the last hour.", style="dim")
-    wide = columns >= _WIDE
+    wide, narrow = columns >= _WIDE, columns < _NARROW
     bar = 24 if wide else 10
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("Name", ratio=4, min_width=16, no_wrap=True, overflow="ellipsis")
     table.add_column("State", ratio=3, min_width=9, no_wrap=True, overflow="ellipsis")
-    table.add_column("", width=bar)
+    if not narrow:
+        table.add_column("", width=bar)
     table.add_column("Done", no_wrap=True, justify="right")
     table.add_column("Time", min_width=17, no_wrap=True)
     if wide:
@@ -56,12 +59,16 @@ def picture(view: list[Snapshot], columns: int) -> Table | Text:
         cells = [
             Text(texts.title),
             Text(texts.state, style=_STYLES.get(texts.look, "")),
-            Text("") if texts.fraction is None else ProgressBar(total=1.0, completed=texts.fraction, width=bar),
+            *([] if narrow else [_bar(texts.fraction, bar)]),
             Text(texts.percent or texts.counter),
             Text(texts.elapsed if texts.ended else texts.left or texts.elapsed),
         ]
         table.add_row(*cells, *([Text(looks.where(snapshot), style="dim")] if wide else []))
     return table
+
+
+def _bar(fraction: float | None, width: int) -> Text | ProgressBar:
+    return Text("") if fraction is None else ProgressBar(total=1.0, completed=fraction, width=width)
 
 
 def _lines(views: Iterable[list[Snapshot]], console: Console) -> None:

@@ -1,5 +1,7 @@
-"""Operations as lines and columns of plain text. Pure."""
+"""Operations as lines and columns of plain text. Pure, but for `show`."""
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -9,9 +11,14 @@ from progress_kit.display.view import View
 from progress_kit.model import NAME_LENGTH, Snapshot, is_terminal, shorten
 
 HEADER: Final = ("STATE", "DONE", "TIME", "NAME", "WHERE", "ID")
+_GAP: Final = 2
 _NAME: Final = 40
 _WHERE: Final = 32
 _STATE: Final = 24
+_ID: Final = 11
+"""So much of an id is shown at least where there is little room: its beginning is enough for all commands."""
+_LEAST: Final = (("WHERE", 8), ("NAME", 16), ("STATE", 9))
+"""What is cut where there is little room, in this order, and what is left of it."""
 
 
 def ordered(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
@@ -42,9 +49,48 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """Return `rows` in aligned columns; the last one may be as wide as it likes."""
     widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(cell + " " * (width - columns_of(cell)) for cell, width in zip(each, widths, strict=True)).rstrip()
+        (" " * _GAP)
+        .join(cell + " " * (width - columns_of(cell)) for cell, width in zip(each, widths, strict=True))
+        .rstrip()
         for each in rows
     )
+
+
+def show(rows: Sequence[Sequence[str]]) -> None:
+    """Print `rows`, the first of them the header: whole for a program, no wider than the terminal for a person."""
+    columns = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+    print(table(fitted(rows, columns) if columns else rows))
+
+
+def fitted(rows: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
+    """Return `rows`, the first of them the header, cut so that they fit into so many `columns`, if they can."""
+    cells = [list(row) for row in rows]
+    header = cells[0]
+    over = max(map(columns_of, table(cells).splitlines())) - columns
+    if over > 0:
+        over -= _shorten_ids(cells)
+    for name, least in _LEAST:
+        at = header.index(name)
+        wide = max(columns_of(row[at]) for row in cells)
+        left = max(least, wide - max(0, over))
+        for row in cells:
+            row[at] = cut(row[at], left)
+        over -= wide - left
+        if name == "WHERE" and over > 0:
+            over -= left + _GAP
+            cells = [row[:at] + row[at + 1 :] for row in cells]
+            header = cells[0]
+    return cells
+
+
+def _shorten_ids(cells: list[list[str]]) -> int:
+    """Cut the ids, which are last, to beginnings that are still different; return by how many columns."""
+    ids = [row[-1] for row in cells[1:]]
+    wide = max(map(len, ids), default=0)
+    length = next((each for each in range(_ID, wide) if len({one[:each] for one in ids}) == len(set(ids))), wide)
+    for row in cells[1:]:
+        row[-1] = row[-1][:length]
+    return wide - length
 
 
 def details(snapshot: Snapshot) -> str:
@@ -62,7 +108,8 @@ def details(snapshot: Snapshot) -> str:
         if task.error is not None:
             message = shorten(task.error.message, NAME_LENGTH)
             lines.append(f"  task {shorten(task.name or task.id, NAME_LENGTH)} failed: {task.error.type}: {message}")
-    lines.extend([f"  where: {where(snapshot)}", f"  id: {snapshot.id}"])
+    place = where(snapshot)
+    lines.extend([*([f"  where: {place}"] if place else []), f"  id: {snapshot.id}"])
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from progress_kit import __version__, settings
 from progress_kit.cli import asking, doctor, exits, past, running, serving, sharing
 from progress_kit.cli.arguments import parser
+from progress_kit.cli.hints import hint
 from progress_kit.connection import servers
 from progress_kit.errors import HubNotFoundError
 from progress_kit.protocol.bundle import ConnectionFile
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exits.DONE
     except tuple(exits.ERRORS) as error:
         print(f"progress-kit: {error}", file=sys.stderr)
+        advice = hint(error)
+        if advice is not None:
+            print(f"    → {advice}", file=sys.stderr)
         return next(code for kind, code in exits.ERRORS.items() if isinstance(error, kind))
 
 

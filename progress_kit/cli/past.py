@@ -31,7 +31,7 @@ def history(args: Namespace) -> int:
     if args.json:
         sys.stdout.write(msgspec.json.encode(runs).decode() + "\n")
     elif runs:
-        print(looks.table([_HEADER, *map(_row, runs)]))
+        looks.show([_HEADER, *map(_row, runs)])
     else:
         of_kind = f" of kind {args.kind!r}" if args.kind else ""
         print(f"No run{of_kind} has ended yet.", file=sys.stderr)

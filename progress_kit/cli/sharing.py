@@ -71,7 +71,7 @@ def _mint(target: Target, wanted: TokenRequest, timeout_s: float) -> TokenRespon
 def _revoke(link: str) -> int:
     jti = _id_in(link)
     first_answer(lambda target, timeout_s: _void(target, jti, timeout_s))
-    print(f"{jti} is revoked.", file=sys.stderr)
+    print(f"A link with the id {jti} works no more.", file=sys.stderr)
     return exits.DONE
 
 

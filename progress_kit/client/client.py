@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 _REFUSALS: Final = {4401: "unauthenticated", 4403: "forbidden"}
 
+_REFUSED: Final = frozenset({401, 403})
+
 ANSWER_S: Final = 12.0
 """How long a command may take: the hub itself answers after 10 s."""
 
@@ -39,11 +41,19 @@ def operations() -> list[Snapshot]:
 
 
 def get(operation: str) -> Snapshot:
-    """Return the newest snapshot of one operation.
+    """Return the newest snapshot of one operation; of one that ended long ago, what the history has.
 
     Raises `OperationNotFoundError` if the hub does not know it, and what `operations` raises.
     """
-    return _ask(Filter(operations=(operation,)), ("subscribe",), lambda talk: talk.snapshot(operation))
+    try:
+        return _ask(Filter(operations=(operation,)), ("subscribe",), lambda talk: talk.snapshot(operation))
+    except OperationNotFoundError:
+        from progress_kit.client.history import stored
+
+        found = stored(operation)
+        if found is None:
+            raise
+        return found
 
 
 def cancel(operation: str, reason: str | None = None) -> None:
@@ -140,7 +150,10 @@ def connection(target: Target, token: str, timeout_s: float) -> Iterator[ClientC
             yield socket
     except InvalidStatus as error:
         status = error.response.status_code
-        raise HubRefusedError("forbidden", f"{target.url} refused the connection with {status}") from None
+        if status in _REFUSED:
+            raise HubRefusedError("forbidden", f"{target.url} refused the connection with {status}") from None
+        # A proxy whose server is just restarting, or something else that listens there.
+        raise HubUnreachableError(f"{target.url} answers with {status}: no hub is there, or not now") from None
     except ConnectionClosed as error:
         code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "the connection was lost")
         if code in _REFUSALS:

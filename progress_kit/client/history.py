@@ -10,8 +10,9 @@ import msgspec
 from progress_kit.client.client import first_answer
 from progress_kit.connection import Target, access, spools
 from progress_kit.connection.rest import refusal, request
-from progress_kit.errors import HubNotFoundError, HubUnreachableError
+from progress_kit.errors import HubNotFoundError, HubUnreachableError, ProtocolError
 from progress_kit.model import Prior, Snapshot
+from progress_kit.protocol import decode_snapshot
 from progress_kit.protocol.rest import HistoryResponse
 from progress_kit.protocol.spool import SpooledEnd
 
@@ -76,6 +77,11 @@ def runs(kind: str | None, limit: int) -> History:
         return History(end.snapshot for end in _local(kind)[::-1][:limit])
 
 
+def stored(operation: str) -> Snapshot | None:
+    """Return what the hub's history has of one operation; None if that is nothing. Raises what `runs` raises."""
+    return first_answer(lambda target, timeout_s: _find(target, operation, timeout_s))
+
+
 def _local(kind: str | None) -> list[SpooledEnd]:
     """Return the ends in this user's spools, the oldest first."""
     from jupyter_core.paths import jupyter_runtime_dir
@@ -95,6 +101,18 @@ def _ask(target: Target, kind: str, timeout_s: float) -> Prior | None:
     try:
         return _prior.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise HubUnreachableError(f"{target.url} answers, but not as a progress_kit hub of version 1") from error
+
+
+def _find(target: Target, operation: str, timeout_s: float) -> Snapshot | None:
+    token = access(target, ("subscribe",), timeout_s=timeout_s)
+    path = f"operations/{quote(operation, safe='')}"
+    status, answer = request(target, "GET", path, credential=token.text, timeout_s=timeout_s)
+    if status != HTTPStatus.OK:
+        return None
+    try:
+        return decode_snapshot(answer)
+    except ProtocolError as error:
         raise HubUnreachableError(f"{target.url} answers, but not as a progress_kit hub of version 1") from error
 
 

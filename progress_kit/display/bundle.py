@@ -29,6 +29,19 @@ def mime_bundle(snapshot: Snapshot, hub_id: str | None, *, widget: str | None = 
     return data | {"text/html": html(snapshot), "text/plain": plain(snapshot)}
 
 
+def timeless_bundle(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a notebook keeps of an ended operation if its file shall be the same after each run.
+
+    No ids, times, durations or rates, and so nothing that a page could follow.
+    """
+    snapshot = replace(
+        snapshot,
+        stages=tuple(replace(stage, rate=None, elapsed_s=None) for stage in snapshot.stages),
+        elapsed_s=None,
+    )
+    return {"text/html": html(snapshot), "text/plain": plain(snapshot)}
+
+
 def stored(snapshot: Snapshot) -> Snapshot:
     """Return `snapshot` without tasks, counters and pid: as it is written into a notebook."""
     return replace(

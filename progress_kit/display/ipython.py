@@ -9,11 +9,12 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from progress_kit.display.bundle import mime_bundle
+from progress_kit.display.bundle import mime_bundle, timeless_bundle
 from progress_kit.model import NAME_LENGTH, Action, Origin, Snapshot, is_terminal, shorten
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Cell:
     ``display()`` would put the output into whatever cell runs by then. So the message that started the cell is kept,
     and named as the parent of what is sent.
 
+    Where the saved notebook shall be timeless, the display has its place among the cell's outputs from the beginning,
+    whatever is printed meanwhile; programs that run notebooks, of which some know no updates, get it once.
+
     A page without the labextension gets a widget, which then follows the operation; the output itself changes only
     at the end, because a page draws a widget anew with each change of it.
     """
@@ -62,6 +66,7 @@ class Cell:
         self._parent = parent
         self._command = command
         self._shown = False
+        self._timeless = _settings().saved == "timeless"
         self._widget: CellWidget | None = None
 
     @property
@@ -69,9 +74,16 @@ class Cell:
         """Whether a page follows the operation by what is shown here."""
         return self._widget is not None
 
+    @property
+    def at_once(self) -> bool:
+        """Whether an operation is shown from its first moment on, and however short it is."""
+        return self._timeless
+
     def show(self, snapshot: Snapshot, hub_id: str | None) -> None:
         """Send the first display, and an update of it ever after."""
         ended = is_terminal(snapshot.state)
+        if self._timeless and not ended and not _has_person(self._parent):
+            return
         if self._widget is not None:
             # Before the output is replaced: what the page was told last is the end.
             self._widget.show(snapshot)
@@ -80,10 +92,11 @@ class Cell:
             self._widget.retire()
         elif not self._shown and not ended and wants_widget(self._parent, _settings()):
             self._widget = _cell_widget(snapshot, self._command)
-        model_id = None if self._widget is None else self._widget.model_id
+        if self._timeless and not self._shown:
+            _flush_streams()  # what was printed before stands before it
         kind = "update_display_data" if self._shown else "display_data"
         content = {
-            "data": mime_bundle(snapshot, hub_id, widget=model_id),
+            "data": self._data(snapshot, hub_id),
             "metadata": {},
             "transient": {"display_id": f"progress-kit-{snapshot.id}"},
         }
@@ -93,19 +106,35 @@ class Cell:
         if ended:
             self._widget = self._command = None
 
+    def _data(self, snapshot: Snapshot, hub_id: str | None) -> dict[str, Any]:
+        if self._timeless and is_terminal(snapshot.state):
+            return timeless_bundle(snapshot)
+        return mime_bundle(snapshot, hub_id, widget=None if self._widget is None else self._widget.model_id)
+
 
 def wants_widget(parent: dict[str, Any], settings: "Settings") -> bool:
     """Tell whether what sent the message `parent` needs a widget to follow an operation, and has someone to see it.
 
-    Who may not be asked for input is no person: nbclient, and all that runs notebooks by it, would only store the
-    widget's state. JupyterLab and Notebook, known by what they tell of their cells, need none if the server has said
-    that its pages have the labextension. VS Code, Colab and the others never have it, whatever their server says.
+    Programs that run notebooks would only store the widget's state. JupyterLab and Notebook, known by what they tell
+    of their cells, need none if the server has said that its pages have the labextension. VS Code, Colab and the
+    others never have it, whatever their server says.
     """
     if settings.widget != "auto":
         return settings.widget == "on"
-    if not parent.get("content", {}).get("allow_stdin", False):
+    if not _has_person(parent):
         return False
     return not (settings.labextension and "deletedCells" in parent.get("metadata", {}))
+
+
+def _has_person(parent: dict[str, Any]) -> bool:
+    """Who may not be asked for input is no person: nbclient, and all that runs notebooks by it."""
+    return bool(parent.get("content", {}).get("allow_stdin", False))
+
+
+def _flush_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # they may be anybody's
+            stream.flush()
 
 
 def _cell_widget(snapshot: Snapshot, command: Command | None) -> "CellWidget | None":

@@ -29,6 +29,7 @@ class Screen(Protocol):
     """Something that can show an operation.
 
     One with a true attribute `is_live` is followed by a person even where there is a hub, and so is updated as often.
+    One with a true attribute `at_once` is to show operations from their first moment on, and however short they are.
     """
 
     def show(self, snapshot: Snapshot, hub_id: str | None) -> None:
@@ -91,6 +92,11 @@ class ThrottledSink:
         self._timer: threading.Timer | None = None
         self._next_at = 0.0
         self._showing = False
+
+    @property
+    def at_once(self) -> bool:
+        """Whether an operation is shown from its first moment on; no longer, once its end was shown."""
+        return getattr(self._screen, "at_once", False)
 
     def __call__(self, snapshot: Snapshot, hub_id: str | None) -> None:
         """Show `snapshot` now or, if one was shown a moment ago and nothing newer comes, in a moment."""

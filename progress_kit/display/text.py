@@ -2,14 +2,20 @@
 # ruff: noqa: PLR2004 - how to round is a list of plain numbers
 
 import math
+from typing import Final
 
-_BYTES = frozenset({"b", "byte", "bytes"})
 _SI = ("", "k", "M", "G", "T", "P", "E")
+_BYTES: Final = (
+    dict.fromkeys(("b", "byte", "bytes"), (1, 1000))
+    | {f"{prefix}b".lower(): (1000**power, 1000) for power, prefix in enumerate(_SI) if power}
+    | {f"{prefix}ib".lower(): (1024**power, 1024) for power, prefix in enumerate(_SI) if power}
+)
+"""How many bytes one of a unit is, and what its prefixes are powers of."""
 
 
-def is_bytes(unit: str) -> bool:
-    """Whether `unit` counts bytes, which are shown with SI prefixes."""
-    return unit.lower() in _BYTES
+def _bytes_of(unit: str) -> tuple[int, int] | None:
+    """Look up a unit of bytes; ``Mb`` counts bits."""
+    return None if len(unit) in (2, 3) and unit[-1] != "B" else _BYTES.get(unit.lower())
 
 
 def count(value: float) -> str:
@@ -26,19 +32,21 @@ def percent(fraction: float) -> str:
 
 def counter(done: float, total: float | None, unit: str) -> str:
     """Return ``698 / 1,836 files``, ``1.9 / 4.3 GB``, or ``698 files`` where the total is unknown."""
-    if is_bytes(unit):
-        step = _si_step(done if total is None else max(done, total))
-        parts = [_si(done, step)] if total is None else [_si(done, step), _si(total, step)]
-        return f"{' / '.join(parts)} {_SI[step]}B"
+    if (known := _bytes_of(unit)) is not None:
+        each, base = known
+        amounts = [each * amount for amount in (done, total) if amount is not None]
+        step = _si_step(max(amounts), base)
+        return f"{' / '.join(_si(amount, step, base) for amount in amounts)} {_byte_unit(step, base)}"
     text = count(done) if total is None else f"{count(done)} / {count(total)}"
     return f"{text} {unit}" if unit else text
 
 
 def rate(per_s: float, unit: str) -> str:
     """Return ``74 files/s``, ``11.2 MB/s``, ``12 files/min`` where less than one comes in a second."""
-    if is_bytes(unit):
-        step = _si_step(per_s)
-        return f"{_si(per_s, step)} {_SI[step]}B/s"
+    if (known := _bytes_of(unit)) is not None:
+        each, base = known
+        step = _si_step(each * per_s, base)
+        return f"{_si(each * per_s, step, base)} {_byte_unit(step, base)}/s"
     if per_s >= 1:
         value, per = per_s, "s"
     elif per_s * 60 >= 1:
@@ -96,14 +104,19 @@ def metric(value: float) -> str:
     return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}"
 
 
-def _si_step(value: float) -> int:
-    if value < 999.5:
-        return 0
-    step = min(len(_SI) - 1, int(math.log10(value) / 3 + 1e-9))
+def _byte_unit(step: int, base: int) -> str:
+    prefix = _SI[step]
+    return f"{prefix}B" if base == 1000 or not step else f"{prefix.upper()}iB"
+
+
+def _si_step(value: float, base: int = 1000) -> int:
+    step = 0
     # 999,960 would read "1000.0 kB".
-    return min(len(_SI) - 1, step + 1) if float(_si(value, step)) >= 1000 else step
+    while step < len(_SI) - 1 and float(_si(value, step, base)) >= base:
+        step += 1
+    return step
 
 
-def _si(value: float, step: int) -> str:
-    scaled = value / 1000**step
+def _si(value: float, step: int, base: int = 1000) -> str:
+    scaled = value / base**step
     return f"{scaled:.0f}" if step == 0 or scaled >= 99.95 else f"{scaled:.1f}"

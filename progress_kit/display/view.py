@@ -162,7 +162,7 @@ def _current_stage(snapshot: Snapshot) -> Stage | None:
 def _main_stage(snapshot: Snapshot) -> Stage | None:
     """The stage whose count says best what was done: the longest one, and rather one that names what it counted."""
     counting = [stage for stage in snapshot.stages if stage.done > 0]
-    main = max(counting, key=lambda stage: (stage.unit != "", stage.elapsed_s or 0.0), default=None)
+    main = max(counting, key=lambda stage: (stage.unit != "", stage.elapsed_s or 0.0, stage.done), default=None)
     if main is None or main.tasks is None:
         return main
     # Parallel tasks run in all stages at once, so that no stage alone says what was done.

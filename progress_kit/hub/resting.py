@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.events import Now
+from progress_kit.hub.intake import Intake
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.peers import Session
@@ -33,6 +34,7 @@ class RestPublishing:
         self,
         registry: Registry,
         publications: Publications,
+        intake: Intake,
         records: Records,
         commands: Commands,
         outbox: Outbox,
@@ -41,6 +43,7 @@ class RestPublishing:
     ) -> None:
         self._registry = registry
         self._publications = publications
+        self._intake = intake
         self._records = records
         self._commands = commands
         self._outbox = outbox
@@ -60,6 +63,8 @@ class RestPublishing:
         if before is not None and (before.hub.owner, before.session) != (claims.sub, session_id):
             raise ProtocolError("forbidden", "this operation belongs to another session")
         snapshot = _complete(request.snapshot, operation, before)
+        if request.session is None:
+            snapshot = _timed(snapshot, before, now)
         if before is not None and snapshot.seq < before.snapshot.seq:
             raise ProtocolError("stale_seq", f"snapshot {before.snapshot.seq} of this operation is known already")
         if before is not None and before.terminal and snapshot.seq > before.snapshot.seq:
@@ -72,13 +77,9 @@ class RestPublishing:
             session.history = self._keeping.both(request.history)
         session.lease_s = request.lease_s
         self._publications.renew(session, now)
-        entry = self._publications.accept(session, snapshot, now)
-        if entry is None:
-            return
-        persist = self._publications.persist(entry, before, now)
-        if persist is not None:
-            self._outbox.add(persist)
-        self._records.accepted(session, entry, new=before is None)
+        self._intake.take(session, snapshot, now)
+        if request.timeline is not None and request.timeline.operation == operation:
+            self._records.timeline(session, request.timeline)
 
     def told(self, operation: str) -> PutResponse:
         """Return the answer to a request that was taken in: what the hub has now, and what waits for the publisher."""
@@ -89,11 +90,13 @@ class RestPublishing:
         if session is not None and entry.terminal:
             for request in [key for key, each in session.waiting.items() if each.operation == operation]:
                 del session.waiting[request]
+        prior = None if session is None else session.priors.pop(entry.snapshot.kind or "", None)
         return PutResponse(
             seq=entry.snapshot.seq,
             state=entry.snapshot.state,
             durable=entry.terminal and entry.hub.stored,
             commands=() if session is None else tuple(_commands(session, entry)),
+            priors={} if prior is None or entry.snapshot.kind is None else {entry.snapshot.kind: prior},
         )
 
     def answer(self, claims: Claims, operation: str, request: str, answer: CommandAnswer, now: Now) -> None:
@@ -148,3 +151,14 @@ def _complete(raw: msgspec.Raw, operation: str, before: Entry | None) -> Snapsho
         current = [stage.name for stage in snapshot.stages if stage.state in {"running", "paused"}]
         snapshot = replace(snapshot, stage=current[-1] if current else None)
     return snapshot
+
+
+def _timed(snapshot: Snapshot, before: Entry | None, now: Now) -> Snapshot:
+    """Return the snapshot with times by this clock where its sender, a script of a few lines, names none."""
+    started_at, elapsed_s, ended_at = snapshot.started_at, snapshot.elapsed_s, snapshot.ended_at
+    if started_at is None and elapsed_s is None:
+        started_at = now.wall if before is None else before.hub.first_seen_at
+        elapsed_s = max(0.0, now.wall - started_at)
+    if ended_at is None and is_terminal(snapshot.state):
+        ended_at = now.wall
+    return replace(snapshot, started_at=started_at, elapsed_s=elapsed_s, ended_at=ended_at)

@@ -106,7 +106,9 @@ class Sampler:
         if snapshot is None:
             return False
         age = clock.monotonic() - entry.added if snapshot.elapsed_s is None else snapshot.elapsed_s
-        if snapshot.state != "failed" and age < self._announce_after_s and _take(entry.young):
+        # A sink that shows operations from their first moment on is to be told how they ended.
+        waits = getattr(entry.sink, "at_once", False)
+        if snapshot.state != "failed" and age < self._announce_after_s and not waits and _take(entry.young):
             self._entries.pop(source.id, None)
             return False
         _take(entry.young)

@@ -14,11 +14,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import progress_kit as pk
 from progress_kit.cli import main
 from progress_kit.cli.past import write_csv
 from progress_kit.model import Snapshot
-from tests.cli.conftest import COMMAND, Job
-from tests.integration.processes import DEADLINE_S, Home, Lines, Server
+from tests.cli.conftest import COMMAND, JOB, Job
+from tests.integration.processes import DEADLINE_S, Home, Lines, Script, Server
 
 Output = pytest.CaptureFixture[str]
 
@@ -83,13 +84,13 @@ def test_wait_has_an_end_of_its_own(job: Job, capsys: Output) -> None:
     assert "has not ended within 0.1 s" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("columns", ["80", "120"])
-def test_watch_draws_in_a_terminal(job: Job, here: Home, columns: str) -> None:
+@pytest.mark.parametrize("columns", [60, 120])
+def test_watch_draws_in_a_terminal(job: Job, here: Home, columns: int) -> None:
     """A table that is drawn anew, until Ctrl-C; a name is no markup."""
     shell = pexpect.spawn(
-        COMMAND[0], [*COMMAND[1:], "watch"], dimensions=(30, 120), timeout=DEADLINE_S, encoding="utf-8"
+        COMMAND[0], [*COMMAND[1:], "watch"], dimensions=(30, columns), timeout=DEADLINE_S, encoding="utf-8"
     )
-    shell.expect_exact("Train [red]model")
+    shell.expect_exact("Train [red]")  # in a narrow one not all of it has room
     shell.expect_exact("running")
     job.tell("finish")
     shell.expect_exact("finished")
@@ -109,6 +110,77 @@ def test_watch_into_a_file_is_a_line_for_each_change(job: Job, here: Home) -> No
         lines.until("Train [red]model: finished in")
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 130
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        ([], "Train [red]model: failed: OSError: disk full"),
+        (["--json"], '"state":"failed"'),
+        (["--format", "lsp"], '"value":{"kind":"end","message":"failed: OSError: disk full'),
+    ],
+    ids=["lines", "json", "lsp"],
+)
+def test_watch_of_one_ends_with_it(job: Job, here: Home, options: list[str], line: str) -> None:
+    """And exits as it ended."""
+    with subprocess.Popen([*COMMAND, "watch", job.id, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = Lines(process.stdout)
+        lines.until("Train [red]model")
+        job.tell("fail")
+        lines.until(line)
+        assert process.wait(DEADLINE_S) == 1
+
+
+def test_mcp_gets_its_notifications(job: Job, here: Home, capsys: Output) -> None:
+    """With the token that the other program has given; a number stays one."""
+    job.tell("finish")
+    main(["wait", job.id])
+    capsys.readouterr()
+    assert main(["watch", job.id, "--format", "mcp", "--token", "7"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    notification = json.loads(line)
+    assert notification["method"] == "notifications/progress"
+    assert notification["params"].items() >= {"progressToken": 7, "progress": 100, "total": 100}.items()
+
+
+@pytest.mark.parametrize("options", [["--format", "mcp"], ["x", "--state", "running"], ["--token", "7"]], ids=" ".join)
+def test_watch_is_of_one_or_of_all(server: Server, here: Home, capsys: Output, options: list[str]) -> None:
+    """What is for one operation, and what selects several, do not go together."""
+    assert main(["watch", *options]) == 2
+    assert "one operation" in capsys.readouterr().err
+
+
+def test_a_name_means_the_one_that_runs(server: Server, here: Home, capsys: Output) -> None:
+    """Of several; where more than one does, the id has to say which, and there they are."""
+    source, at_once = JOB.replace("Train [red]model", "Twice"), {"PROGRESS_KIT_ANNOUNCE_AFTER_S": "0"}
+    with Script(here, source, environment=at_once) as script:
+        first = Job(script)
+        with Script(here, source, environment=at_once) as again:
+            second = Job(again)
+            assert main(["show", "Twice"]) == 5
+            said = capsys.readouterr().err
+            assert f"{first.id} (running)" in said
+            assert f"{second.id} (running)" in said
+            second.tell("finish")
+            assert main(["wait", second.id]) == 0
+        capsys.readouterr()
+        assert main(["show", "Twice"]) == 0
+        assert first.id in capsys.readouterr().out
+
+
+def test_what_has_ended_long_ago_is_still_known(here: Home, capsys: Output) -> None:
+    """By the history: `show` says all of it, and `wait` exits as it ended."""
+    with Server(here, None, "--ProgressKit.limits={'recent_s': 0.2}"):
+        with Script(here, JOB, environment={"PROGRESS_KIT_ANNOUNCE_AFTER_S": "0"}) as script:
+            old = Job(script)
+            old.tell("fail")
+            watch = pk.watch(operations=[old.id])
+            next(view for view in watch if not view)
+            watch.close()
+        assert main(["show", old.id]) == 0
+        assert "failed: OSError: disk full" in capsys.readouterr().out
+        assert main(["wait", old.id]) == 1
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(job: Job, here: Home) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import json
 import threading
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
 from progress_kit import clock
 from progress_kit.client import cancel, get, operations
@@ -136,6 +139,30 @@ def test_the_environments_token_is_enough(hub: HubServer, process: Process, monk
     assert len(operations()) == 1
     with pytest.raises(HubRefusedError, match="no scope `command`"):
         cancel("op_1")
+
+
+@pytest.mark.parametrize(
+    "status, error",
+    [(401, HubRefusedError), (403, HubRefusedError), (404, HubUnreachableError), (503, HubUnreachableError)],
+)
+def test_who_is_no_hub_has_refused_nothing(
+    runtime_dir: Path, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
+) -> None:
+    """A proxy whose server is just starting, or another service: who follows operations goes on trying."""
+
+    def answer(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(HTTPStatus(status), "")
+
+    with serve(lambda _connection: None, "127.0.0.1", 0, process_request=answer) as server:
+        port = server.socket.getsockname()[1]
+        monkeypatch.setenv("PROGRESS_KIT_HUB_URL", f"http://127.0.0.1:{port}/progress-kit/")
+        monkeypatch.setenv("PROGRESS_KIT_TOKEN", "any")
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        with pytest.raises(error, match=str(status)):
+            operations()
+        server.shutdown()
+        running.join()
 
 
 def test_a_unix_socket_is_used(runtime_dir: Path) -> None:

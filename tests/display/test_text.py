@@ -16,6 +16,11 @@ from progress_kit.display import text
         (0, 4_300_000_000, "B", "0.0 / 4.3 GB"),
         (999, None, "bytes", "999 B"),
         (999_960, None, "bytes", "1.0 MB"),
+        (512, 900, "MB", "512 / 900 MB"),
+        (1_900, 4_300, "MiB", "1.9 / 4.2 GiB"),
+        (700, None, "KiB", "700 KiB"),
+        (3, 8, "Mb", "3 / 8 Mb"),
+        (3, 8, "GB rows", "3 / 8 GB rows"),
     ],
 )
 def test_counters_have_separators_and_bytes_have_prefixes(
@@ -33,6 +38,8 @@ def test_counters_have_separators_and_bytes_have_prefixes(
         (0.2, "files", "12 files/min"),
         (0.001, "", "3.6/h"),
         (11_200_000, "bytes", "11.2 MB/s"),
+        (1_100.5, "kB", "1.1 MB/s"),
+        (0.25, "MiB", "256 KiB/s"),
         (2_345, "rows", "2,345 rows/s"),
         (1_234_567, "rows", "1.2M rows/s"),
     ],

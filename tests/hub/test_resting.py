@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from progress_kit.errors import ProtocolError
-from progress_kit.hub import Claims, Keeping
-from progress_kit.model import Snapshot
+from progress_kit.hub import Claims, Keeping, PriorLoaded, Restored
+from progress_kit.model import Prior, Snapshot
 from progress_kit.protocol import Limits, decode_snapshot
-from progress_kit.protocol.messages import Command, CommandResult, Scope, State
+from progress_kit.protocol.messages import Command, CommandResult, Scope, Span, State, Timeline
 from progress_kit.protocol.rest import CommandAnswer, PutRequest, PutResponse
 from tests.hub.bench import Bench
 
@@ -37,6 +37,7 @@ def shown(hub: Bench, conn: int = 9) -> Snapshot:
 
 RUNNING = {"name": "Backup", "state": "running", "stages": [{"name": "main", "done": 40, "total": 100}]}
 ENDED = {"name": "Backup", "state": "succeeded"}
+PRIOR = Prior(runs=3, total_s=(1.0, 2.0, 3.0))
 
 
 def test_name_and_state_are_enough(hub: Bench) -> None:
@@ -49,6 +50,29 @@ def test_name_and_state_are_enough(hub: Bench) -> None:
     assert (found.fraction, found.stage, found.stages[0].state) == (0.4, "main", "running")
     assert put(hub, {"name": "Backup", "state": "running"}).seq == 2
     assert shown(hub).fraction is None
+
+
+def test_who_names_no_times_gets_those_of_the_hub(hub: Bench) -> None:
+    """So that a script of a few lines is shown with its time, and the next run can be compared with this one."""
+    hub.subscriber(9)
+    began = hub.now.wall
+    put(hub, RUNNING)
+    hub.wait(20)
+    put(hub, RUNNING)
+    found = shown(hub)
+    assert (found.started_at, found.elapsed_s, found.ended_at) == (began, 20, None)
+    ended = hub.now.wall
+    put(hub, ENDED)
+    found = shown(hub)
+    assert (found.started_at, found.elapsed_s, found.ended_at) == (began, ended - began, ended)
+
+
+def test_times_that_are_named_are_kept(hub: Bench) -> None:
+    """The sender knows better how long it has been going on."""
+    hub.subscriber(9)
+    put(hub, RUNNING | {"started_at": 5.0, "elapsed_s": 700.0})
+    found = shown(hub)
+    assert (found.started_at, found.elapsed_s) == (5.0, 700.0)
 
 
 def test_the_end_is_durable_when_it_is_stored(hub: Bench) -> None:
@@ -250,3 +274,34 @@ def test_a_fraction_that_is_given_is_kept(hub: Bench) -> None:
     put(hub, RUNNING | {"fraction": 0.9, "stage": "upload"})
     found = shown(hub)
     assert (found.fraction, found.stage) == (0.9, "upload")
+
+
+def test_a_long_lease_outlives_the_server(hub: Bench) -> None:
+    """A backup that says something every ten minutes is not called lost because the server was started anew."""
+    put(hub, RUNNING, lease_s=600)
+    again = Bench(epoch="e_2")
+    again.handle(Restored([hub.rows[-1]]))
+    again.wait(290)
+    again.subscriber(9)
+    assert [each.hub.lease for each in again.got(9, State)[0].operations if each.hub is not None] == ["stale"]
+    again.wait(20)
+    assert [each.hub.lease for each in again.got(9, State)[-1].operations if each.hub is not None] == ["lost"]
+
+
+def test_a_publisher_that_estimates_is_told_what_earlier_runs_took(hub: Bench) -> None:
+    """With the answer to its next request, once; one that does not estimate has nothing from it."""
+    for operation, estimates in (("op_1", True), ("op_2", False)):
+        put(hub, RUNNING | {"kind": "backup"}, operation, session=f"s_{operation}", estimates=estimates)
+        hub.handle(PriorLoaded("local", "backup", PRIOR))
+        told = put(hub, RUNNING | {"kind": "backup"}, operation, session=f"s_{operation}", estimates=estimates)
+        assert told.priors == ({"backup": PRIOR} if estimates else {})
+        assert put(hub, RUNNING | {"kind": "backup"}, operation, session=f"s_{operation}").priors == {}
+
+
+def test_a_timeline_comes_with_the_end(hub: Bench) -> None:
+    """And is kept with it; one of another operation is none of its."""
+    span = Span("t1", "main", "pid 1", 1, 0.0, 2.0, "succeeded")
+    put(hub, RUNNING, session="s_1")
+    put(hub, ENDED, session="s_1", timeline=Timeline(operation="op_1", spans=(span,)))
+    put(hub, ENDED, "op_2", session="s_1", timeline=Timeline(operation="op_1", spans=(span,)))
+    assert [(each.operation, each.spans) for each in hub.records] == [("op_1", (span,))]
