@@ -83,7 +83,7 @@ class AsyncInputs:
         self._error: BaseException | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._then: Callable[[], None] = _nothing
-        self.over = False
+        self.over: bool = False
         """Whether there will be no more."""
 
     def __iter__(self) -> "AsyncInputs":

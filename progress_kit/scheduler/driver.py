@@ -60,7 +60,7 @@ class Driver:
     def __init__(self, plan: Plan, *, show: Callable[[Printed], None]) -> None:
         self.plan = plan
         self.engine: Engine | None = None
-        self.numbers = count()
+        self.numbers: count[int] = count()
         self._show = show
         self._inbox: deque[tuple[Stimulus, float]] = deque()
         self._outbox: deque[Call] = deque()
@@ -74,7 +74,7 @@ class Driver:
         self._busy = False
         """Whether workers have something to do, of which they will tell."""
         self._when_idle: deque[Callable[[], None]] = deque()
-        self.over = False
+        self.over: bool = False
         self._paused = False
         self.now: Callable[[], float] = clock.monotonic
         """The plan's clock; once there was a pause, one that stands still in it."""

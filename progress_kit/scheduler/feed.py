@@ -4,21 +4,18 @@ Inputs are drawn in the thread that asks for results, as much as keeps the worke
 are there and their costs are known, the most expensive ones go first, whatever the order in which results come out.
 """
 
-import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence, Sized
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, Generic, SupportsFloat, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from progress_kit import clock
-from progress_kit.complexity import cost as cost_of
 from progress_kit.errors import OperationCancelled, UsageError
+from progress_kit.scheduler.costs import asker
 from progress_kit.scheduler.plan_node import Group
 from progress_kit.scheduler.task import Call, Task
-from progress_kit.tracker import values
 from progress_kit.tracker.costs import CostArgument
-from progress_kit.tracker.costs import function as cost_function
 
 if TYPE_CHECKING:
     from progress_kit.scheduler.asynchronous import AsyncInputs
@@ -34,8 +31,6 @@ _CHUNK_S: Final = 0.002
 """Inputs are drawn in chunks of so many, or for so long, before it is seen whether something has completed."""
 _AHEAD: Final = 16
 """Results that wait for an earlier one: so many times what is in the plan."""
-
-_log: Final = logging.getLogger("progress_kit")
 
 
 class Arrivals:
@@ -82,7 +77,7 @@ class Feed(ABC, Generic[T]):
         self._function = function
         self._iterables = iterables
         self._awaits = any(isinstance(each, AsyncIterable) for each in iterables)
-        self._cost = _asker(cost, len(iterables))
+        self._cost = asker(cost, len(iterables))
         self._buffersize = buffersize
         self._name = name
         self._inputs: Iterator[tuple[int, tuple[Any, ...], float | None]] | None = None
@@ -96,7 +91,7 @@ class Feed(ABC, Generic[T]):
         self._taken = 0
         self._enough = 0
         """With so many in the plan nothing need be drawn."""
-        self.arrivals = Arrivals()
+        self.arrivals: Arrivals = Arrivals()
         self._completed = self.arrivals.completed
         self._open: dict[int, Call] = {}
         self._closed = False
@@ -384,32 +379,3 @@ class Mapped(Feed[T]):
         task = early.pop(self._handed_out)
         self._handed_out += 1
         return task.outcome()
-
-
-def _asker(cost: CostArgument[Any], inputs: int) -> Callable[[tuple[Any, ...]], float | None] | None:
-    """Return what tells the cost of a call with some arguments; it never raises, and warns once."""
-    function = cost_function(cost)
-    if function is None:
-        return None
-    tell = (
-        _sum_of_costs if function is cost_of and inputs > 1 else cast("Callable[..., SupportsFloat | None]", function)
-    )
-    warned = False
-
-    def ask(args: tuple[Any, ...]) -> float | None:
-        nonlocal warned
-        try:
-            answer = tell(*args)
-            return None if answer is None else float(values.amount(answer, "the cost of a task"))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the tasks are run
-            if not warned:
-                warned = True
-                _log.warning("progress_kit: the cost of a task is unknown: %r", error)
-            return None
-
-    return ask
-
-
-def _sum_of_costs(*args: object) -> float | None:
-    known = [cost for arg in args if (cost := cost_of(arg)) is not None]
-    return sum(known) if known else None

@@ -43,8 +43,8 @@ class TaskStage(Stage):
 
     def __init__(self, operation: Operation, name: str, weight: float, tally: StageTally) -> None:
         super().__init__(operation, name, weight)
-        self.tally = tally
-        self.paused_tasks = 0
+        self.tally: StageTally = tally
+        self.paused_tasks: int = 0
         """How many of the tasks that run wait for the operation to go on."""
         self._furthest: tuple[object, float] = (None, 0.0)
 
@@ -154,7 +154,7 @@ class SchedulerOperation(Operation):
         unit: str = "tasks",
         weights_given: bool = False,
     ) -> None:
-        self.tally = tally
+        self.tally: Tally = tally
         self._workers = workers
         self._stop_tasks = stop
         self._pause_tasks, self._resume_tasks = pause, resume

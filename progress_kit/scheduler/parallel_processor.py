@@ -49,7 +49,9 @@ class ParallelTaskScheduler(Block):
 
     `engine`: ``"threads"`` (default), ``"processes"``, ``"loky"``, ``"async"``, ``"auto"`` (``async`` for coroutine
     functions, else processes where Python has one lock for all threads, else threads), a `dask.distributed.Client`, or
-    any `concurrent.futures.Executor`. `max_workers` is how many tasks run at the same time.
+    any `concurrent.futures.Executor`. `max_workers` says how many tasks run at a time, from 1 to 10,000; by default
+    as many as there are processors, for threads four more (32 at most), for ``async`` 100. A Dask client or executor
+    has its own number.
 
     `stages` are names, or names with weights, as of a `ProgressTracker`; they run at the same time, as their tasks'
     dependencies let them. Without any there is one stage, and none need be named.
@@ -59,9 +61,11 @@ class ParallelTaskScheduler(Block):
     end raises the group; ``"continue"``: the others go on, and nothing is raised: `Task.error` and `report` tell. A
     task that needs a failed one is skipped.
 
-    `retries` is how often a failed task is tried again, after `backoff` seconds, then twice as long, up to 30 s;
-    `timeout` is how many seconds one attempt may take from its own start. Both are defaults for all tasks. Whoever is
-    asked to stop has `cancel_grace` seconds; then it is stopped harder where the engine can, and at last abandoned.
+    `retries` is how often a failed task is tried again (0 by default), after `backoff` seconds (0.5), then twice as
+    long, up to 30 s; meanwhile it holds no worker. `timeout` is how many seconds one attempt may take from its own
+    start; None, the default, is without limit. Both can be given for single tasks too. Whoever is asked to stop, by a
+    cancel or a timeout, has `cancel_grace` seconds (5); then it is stopped harder where the engine can, and at last
+    abandoned.
 
     `kind` and `notify` are those of `ProgressTracker`. Exceptions of the block pass unchanged, or, where tasks have
     failed too, in the group with theirs; `KeyboardInterrupt` always passes alone. Tasks may be submitted before the
@@ -103,8 +107,8 @@ class ParallelTaskScheduler(Block):
         )
         if self._engine is not None:
             plan.workers, plan.capabilities = self._engine.workers, self._engine.capabilities
-        self.driver = Driver(plan, show=_show)
-        self.operation = SchedulerOperation(
+        self.driver: Driver = Driver(plan, show=_show)
+        self.operation: SchedulerOperation = SchedulerOperation(
             values.name(name, "an operation's name") if name is not None else naming.loop_name(code),
             weights,
             tally=plan.tally,
@@ -177,14 +181,20 @@ class ParallelTaskScheduler(Block):
         """Run ``function(*args, **kwargs)`` as soon as a worker is free and all it needs is there; return its future.
 
         Tasks among the arguments, also inside of lists, tuples and dicts, are dependencies: the function gets their
-        results. Of the tasks that could run, those of higher `priority` come first, then those whose way to the end
-        costs most (their own `cost` and that of what needs them), then the older ones.
+        results. Of the tasks that could run, those of higher `priority` (a number, 0 by default) come first, then those
+        whose way to the end costs most (their own `cost`, a number of any unit that is the same for all, and that of
+        what needs them; unknown by default), then the older ones.
+
+        `stage` has to be named where there are several. `retries` and `timeout` (seconds for each attempt) stand in the
+        place of the scheduler's. `name` is what people call the task; by default that of the function. These keywords
+        do not reach the function: where it has one of the same name, give it a `functools.partial`.
 
         ``when="always"`` lets a task run whatever becomes of the others, also after a failure or a cancel: when what it
         needs has ended (an exception takes the place of a missing result), or, where it needs nothing, last of all.
 
         May be called from any thread, also in a task that runs here or in a done-callback. Raises `UsageError` for a
-        function that the engine cannot run, and for a task of another scheduler.
+        function that the engine cannot run, and for a task of another scheduler, `UnknownStageError`,
+        `InvalidValueError` for a number that cannot be meant, and `OperationEndedError` after the end.
         """
         driver = self.driver
         driver.check_open()
@@ -240,8 +250,8 @@ class ParallelTaskScheduler(Block):
         Nothing begins before the loop does. Inputs are drawn as they are needed: an endless generator is welcome, in
         ``async with`` an asynchronous one too; a list with `cost` (a function of the input, or True for `pk.cost`) is
         worked on in the order of cost, the most expensive first. `buffersize` bounds how many tasks are drawn and not
-        handed out; by default as many as keep the workers busy. `name` makes a task's name of its input. Leaving the
-        loop early cancels the rest.
+        handed out; by default as many as keep the workers busy. `name` makes a task's name of its input. `stage`,
+        `priority`, `retries` and `timeout` are as for `submit`. Leaving the loop early cancels the rest.
 
         A failed task raises its exception in the loop, or, where `on_error` lets the others go on, its exception stands
         in the place of the result.

@@ -12,10 +12,11 @@ from progress_kit.model import TaskState
 from progress_kit.scheduler.engines.base import Capabilities, Finished, Key, Lost, Started, Succeeded
 from progress_kit.scheduler.plan_deadlines import Deadlines
 from progress_kit.scheduler.plan_ledger import Ledger
-from progress_kit.scheduler.plan_node import Instructions, Node, Parcel
+from progress_kit.scheduler.plan_node import Instructions, Node
 from progress_kit.scheduler.plan_order import Ready
+from progress_kit.scheduler.plan_parcels import Parcels
 from progress_kit.scheduler.plan_stops import Stops, is_cancellation, timed_out
-from progress_kit.scheduler.plan_window import LONG_S, OVERHEAD_S, SHORT_S, Window, predict
+from progress_kit.scheduler.plan_window import SHORT_S, Window
 from progress_kit.scheduler.tally import Tally
 
 OnError = Literal["raise", "collect", "continue"]
@@ -47,28 +48,26 @@ class Plan:
         backoff_s: float = 0.5,
     ) -> None:
         self.tally = tally
-        self.window = Window(workers, capabilities)
+        self.window: Window = Window(workers, capabilities)
         self.on_error = on_error
         self.cancel_grace_s = cancel_grace_s
         self.backoff_s = backoff_s
-        self.ledger = Ledger()
-        self.ready = Ready()
+        self.ledger: Ledger = Ledger()
+        self.ready: Ready = Ready()
         self.nodes: dict[int, Node] = {}
         self.stopping: str | None = None
         """Why nothing new is begun any more."""
         self.culprit: Node | None = None
         """The failed task because of which nothing is."""
-        self.hasty = False
-        """Whether what was sent last will have ended before anybody could look at it."""
         self.failures: list[Node] = []
-        self.failed = 0
-        self._parcels = 0
+        self.failed: int = 0
         self._needy = 0
         """How many tasks wait for others that they need."""
         self._last: list[Node] = []
-        self.deadlines = Deadlines()
-        self.todo = Instructions()
-        self.stops = Stops(self)
+        self.deadlines: Deadlines = Deadlines()
+        self.todo: Instructions = Instructions()
+        self.stops: Stops = Stops(self)
+        self.parcels: Parcels = Parcels(self, self.window)
 
     @property
     def workers(self) -> int:
@@ -101,7 +100,12 @@ class Plan:
     @property
     def busy(self) -> bool:
         """Whether the engine has something to do, and will tell of it."""
-        return self._parcels > 0
+        return self.parcels.out > 0
+
+    @property
+    def hasty(self) -> bool:
+        """Whether what was sent last will have ended before anybody could look at it."""
+        return self.parcels.hasty
 
     @property
     def next_deadline(self) -> float | None:
@@ -158,7 +162,7 @@ class Plan:
         """A worker began a job."""
         node = self._running(event.key)
         if node is not None:
-            self._begin(node, event.worker, now)
+            self.begin(node, event.worker, now)
 
     def finished(self, event: Finished, now: float) -> None:
         """A job ended."""
@@ -168,7 +172,7 @@ class Plan:
             self.stops.late(key)
             return
         worker = event.worker
-        self.turn(node.parcel, worker, now)
+        self.parcels.turn(node.parcel, worker, now)
         node.parcel = None
         node.duration_s = duration_s = event.duration_s
         if isinstance(outcome, Succeeded):
@@ -217,7 +221,7 @@ class Plan:
                 self._count(nodes, worker, total_s, now)
                 nodes, total_s = [], 0.0
             worker = node.worker = event.worker
-            self.turn(node.parcel, worker, now)
+            self.parcels.turn(node.parcel, worker, now)
             node.parcel = None
             node.duration_s = duration_s
             node.value = event.outcome.value
@@ -248,7 +252,7 @@ class Plan:
             if node is None or node.parcel is None:
                 self.stops.late(key)
                 continue
-            self.turn(node.parcel, "", now, next_begins=False)
+            self.parcels.turn(node.parcel, "", now, next_begins=False)
             node.parcel = None
             if node.told == "cancelled":
                 self.over(node, "cancelled", now)
@@ -308,48 +312,12 @@ class Plan:
     def decide(self, *, hold: bool = False) -> Instructions:
         """Return what is to be done by now, each thing once; `hold`: nothing can run yet."""
         if self.ready and not hold:
-            self._send()
+            self.parcels.send()
         todo = self.todo
         if not (todo.run or todo.settled or todo.stop or todo.abandon):
             return _NOTHING
         self.todo = Instructions()
         return todo
-
-    def _send(self) -> None:
-        ready, alive, window = self.ready, self.nodes.values(), self.window
-        least = True
-        while (node := ready.peek(alive)) is not None:
-            predicted_s = predict(node)
-            most = window.parcels(predicted_s)
-            # Where many are on their way, it is cheaper to send some at a time than each one as another one returns.
-            if self._parcels >= (most if not least else window.enough(most, predicted_s)):
-                return
-            least = False
-            nodes = [ready.pop()]
-            if window.short(predicted_s):
-                self._fill(nodes, predicted_s or 0.0)
-            parcel = Parcel(nodes)
-            for each in nodes:
-                each.parcel = parcel
-                each.key = Key(each.number, each.attempt)
-                each.started = None
-            self._parcels += 1
-            self.hasty = predicted_s is not None and predicted_s < LONG_S and node.group.timeout_s is None
-            self.todo.run.append(nodes)
-
-    def _fill(self, nodes: list[Node], predicted_s: float) -> None:
-        """Add others to a short task."""
-        ready, alive, window = self.ready, self.nodes.values(), self.window
-        room_s = LONG_S - predicted_s - OVERHEAD_S
-        for _ in range(window.most_together(len(ready) + 1) - 1):
-            node = ready.peek(alive)
-            foretold_s = None if node is None else predict(node)
-            if foretold_s is None or not window.short(foretold_s):
-                return
-            room_s -= foretold_s + OVERHEAD_S
-            if room_s < 0:
-                return
-            nodes.append(ready.pop())
 
     # ---------------------------------------------------------------- a task's way
 
@@ -357,7 +325,8 @@ class Plan:
         node = self.nodes.get(key.number)
         return node if node is not None and node.parcel is not None and node.attempt == key.attempt else None
 
-    def _begin(self, node: Node, worker: str, now: float) -> None:
+    def begin(self, node: Node, worker: str, now: float) -> None:
+        """A task begins on a worker, if nobody has told so before."""
         if node.started is not None:
             return
         group = node.group
@@ -365,17 +334,6 @@ class Plan:
         self.tally.started(node.key, group.stage, node.name, worker, node.cost, now)
         if group.timeout_s is not None:
             self.deadlines.set(now + group.timeout_s, "timeout", node)
-
-    def turn(self, parcel: Parcel, worker: str, now: float, *, next_begins: bool = True) -> None:
-        """One of a parcel has ended; the next one begins, which nobody tells of where no time depends on it."""
-        parcel.left -= 1
-        parcel.turn += 1
-        if not parcel.left:
-            self._parcels -= 1
-        elif next_begins and parcel.turn < len(parcel.nodes):
-            after = parcel.nodes[parcel.turn]
-            if after.group.timeout_s is not None and after.parcel is parcel:
-                self._begin(after, worker, now)
 
     def _failed(self, node: Node, now: float) -> None:
         group = node.group

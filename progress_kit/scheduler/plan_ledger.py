@@ -27,8 +27,8 @@ class Lane:
     __slots__ = ("busy_s", "tasks")
 
     def __init__(self) -> None:
-        self.tasks = 0
-        self.busy_s = 0.0
+        self.tasks: int = 0
+        self.busy_s: float = 0.0
 
 
 class Ledger:
@@ -38,9 +38,9 @@ class Ledger:
         self.lanes: dict[str, Lane] = {}
         self.first: float | None = None
         self.last: float | None = None
-        self.busy_s = 0.0
-        self.chain_s = 0.0
-        self.attempts = 0
+        self.busy_s: float = 0.0
+        self.chain_s: float = 0.0
+        self.attempts: int = 0
         self._slowest: list[Slow] = []
 
     def add(self, node: Node, spent_s: float, now: float) -> None:

@@ -61,12 +61,12 @@ class Group:
         always: bool = False,
         pace: Pace | None = None,
     ) -> None:
-        self.stage = stage
-        self.priority = priority
-        self.retries = retries
-        self.timeout_s = timeout_s
-        self.always = always
-        self.pace = pace or Pace()
+        self.stage: str = stage
+        self.priority: float = priority
+        self.retries: int = retries
+        self.timeout_s: float | None = timeout_s
+        self.always: bool = always
+        self.pace: Pace = pace or Pace()
 
 
 class Node:
@@ -139,9 +139,9 @@ class Parcel:
     __slots__ = ("left", "nodes", "turn")
 
     def __init__(self, nodes: list[Node]) -> None:
-        self.nodes = nodes
-        self.left = len(nodes)
-        self.turn = 0
+        self.nodes: list[Node] = nodes
+        self.left: int = len(nodes)
+        self.turn: int = 0
         """How many of them have had their turn."""
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from progress_kit.scheduler.plan import Plan
 from progress_kit.scheduler.plan_node import Node
+from progress_kit.scheduler.tables import table
 
 _LISTED = 20
 
@@ -23,7 +24,7 @@ class Step(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What is still to be done; `print` it.
+    """What is still to be done; `print` it, or let a notebook show it.
 
     `unit` is ``s`` where it is known by tasks that have ended how long such tasks take, else ``cost``, where a task of
     unknown cost counts with the mean (or 1 if none is known). `makespan` is when the last task should end, and no
@@ -42,19 +43,42 @@ class Preview(NamedTuple):
             f"{len(self.steps)} tasks on {self.workers} workers",
             f"predicted makespan {written(self.makespan)}{unit}, lower bound {written(self.lower_bound)}{unit}",
         ]
+        width = max((len(written(step.ends)) for step in self.steps[:_LISTED]), default=0)
         for number, step in enumerate(self.steps[:_LISTED], 1):
-            cost = "cost unknown" if step.cost is None else f"cost {written(step.cost)}"
-            when = f"from {written(step.begins)} to {written(step.ends)}" + (", running" if step.running else "")
-            lines.append(f"{number:>4}. {step.name} [{step.stage}] {cost}, {when}")
+            when = f"{written(step.begins):>{width}} – {written(step.ends):<{width}}"
+            lines.append(f"{number:>4}. {when}  {step.name} [{step.stage}]{self._more(step)}")
         if len(self.steps) > _LISTED:
-            lines.append(f"      … and {len(self.steps) - _LISTED} more")
+            lines.append(self._rest)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        head = "<br>".join(escape(line) for line in str(self).splitlines()[:2])
+        rows = [
+            (
+                written(step.begins),
+                written(step.ends),
+                f"{step.name} (running)" if step.running else step.name,
+                step.stage,
+                "" if step.cost is None else written(step.cost),
+            )
+            for step in self.steps[:_LISTED]
+        ]
+        rest = f"<p>{escape(self._rest)}</p>" if len(self.steps) > _LISTED else ""
+        return f"<p>{head}</p>{table(('from', 'to', 'task', 'stage', 'cost'), rows, numbers={0, 1, 4})}{rest}"
+
+    @property
+    def _rest(self) -> str:
+        return f"      … and {len(self.steps) - _LISTED} more"
+
+    def _more(self, step: Step) -> str:
+        """Return what the times do not tell."""
+        running = ", running" if step.running else ""
+        if step.cost is None:
+            return f", cost unknown{running}"
+        return f", cost {written(step.cost)}{running}" if self.unit == "s" else running
 
 
 def written(value: float) -> str:

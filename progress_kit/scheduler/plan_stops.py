@@ -72,7 +72,7 @@ class Stops:
         self._plan.todo.abandon.append(node.key)
         self._abandoned[node.key] = parcel, begun
         if self._plan.capabilities.replaces:
-            self._plan.turn(parcel, "", now, next_begins=False)
+            self._plan.parcels.turn(parcel, "", now, next_begins=False)
             for each in parcel.nodes:
                 if each.parcel is parcel and each.told is None and each.started is None:
                     self.ask(each, "elsewhere", now)
@@ -99,7 +99,7 @@ class Stops:
         if given_up is not None and not self._plan.capabilities.replaces:
             parcel, begun = given_up
             self._held -= begun
-            self._plan.turn(parcel, "", 0.0, next_begins=False)
+            self._plan.parcels.turn(parcel, "", 0.0, next_begins=False)
 
 
 def timed_out(node: Node, cause: BaseException | None) -> TaskTimeoutError:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from progress_kit.scheduler.plan import Plan
 from progress_kit.scheduler.plan_ledger import Slow
 from progress_kit.scheduler.plan_preview import written
+from progress_kit.scheduler.tables import Html, table
 
 _BAR = 20
 
@@ -87,18 +88,25 @@ class Report(NamedTuple):
         if self.efficiency is None:
             return f"<p>{escape(str(self))}</p>"
         first, second, *_ = str(self).splitlines()
-        lanes = "".join(
-            f"<tr><th scope='row'>{escape(lane.worker)}</th><td>"
-            f"<meter min='0' max='1' value='{min(1.0, lane.busy_s / self.makespan_s):.3f}'></meter></td>"
-            f"<td>{min(1.0, lane.busy_s / self.makespan_s):.0%} busy</td><td>{lane.tasks:,} tasks</td></tr>"
-            for lane in self.lanes
-        )
-        slow = "".join(
-            f"<tr><td>{each.duration_s:.3g} s</td><td>{escape(_what(each))}</td></tr>" for each in self.slowest
-        )
+        shares = [min(1.0, lane.busy_s / self.makespan_s) for lane in self.lanes]
+        lanes = [
+            (lane.worker, Html(f"<meter min='0' max='1' value='{share:.3f}'></meter> {share:.0%}"), f"{lane.tasks:,}")
+            for lane, share in zip(self.lanes, shares, strict=True)
+        ]
+        slow = [
+            (
+                f"{each.duration_s:.3g} s",
+                each.name if each.attempt == 1 else f"{each.name}, attempt {each.attempt}",
+                each.stage,
+                each.worker,
+                "" if each.cost is None else written(each.cost),
+            )
+            for each in self.slowest
+        ]
         return (
             f"<p><strong>{escape(first)}</strong><br>{escape(second)}</p>"
-            f"<table><caption>Workers</caption>{lanes}</table><table><caption>Slowest tasks</caption>{slow}</table>"
+            + table(("worker", "busy", "tasks"), lanes, numbers={2})
+            + table(("slowest", "task", "stage", "worker", "cost"), slow, numbers={0, 4})
         )
 
 

@@ -45,18 +45,25 @@ class StageTally:
     """The tasks of one stage."""
 
     def __init__(self) -> None:
-        self.pending = self.running = self.paused = 0
-        self.succeeded = self.failed = self.cancelled = self.skipped = self.abandoned = 0
-        self.sources = 0
+        self.pending: int = 0
+        self.running: int = 0
+        self.paused: int = 0
+        self.succeeded: int = 0
+        self.failed: int = 0
+        self.cancelled: int = 0
+        self.skipped: int = 0
+        self.abandoned: int = 0
+        self.sources: int = 0
         """How many inputs of unknown length may still bring tasks."""
         self.first: float | None = None
         """When the first task began."""
         self.last: float | None = None
         """When the newest end was."""
-        self.costed = self.costed_ended = 0
+        self.costed: int = 0
+        self.costed_ended: int = 0
         """How many tasks have a known cost, and how many of those have ended."""
-        self.cost_sums = [0.0] * len(EXPONENTS)
-        self.cost_ended = [0.0] * len(EXPONENTS)
+        self.cost_sums: list[float] = [0.0] * len(EXPONENTS)
+        self.cost_ended: list[float] = [0.0] * len(EXPONENTS)
         self.cheapest: list[float] = []
         """The lowest costs of what waits, in their order."""
 
@@ -135,14 +142,14 @@ class Tally:
     """
 
     def __init__(self, stages: Iterable[str]) -> None:
-        self.stages = {name: StageTally() for name in stages}
+        self.stages: dict[str, StageTally] = {name: StageTally() for name in stages}
         self.running: dict[int, Attempt] = {}
         """By the task's number."""
         self.failures: deque[Attempt] = deque(maxlen=MOST_FAILED)
-        self.timeline = Timeline()
-        self.closed = False
+        self.timeline: Timeline = Timeline()
+        self.closed: bool = False
         """Whether no more tasks come but those that tasks bring."""
-        self.version = 0
+        self.version: int = 0
         """Changes with everything that is told."""
 
     def close(self) -> None:

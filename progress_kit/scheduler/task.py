@@ -24,6 +24,8 @@ _NO_KWARGS: Final[Mapping[str, Any]] = {}
 class Call(Node):
     """A function with its arguments, as a task of the plan: all of a task that nobody outside can have."""
 
+    error: BaseException | None
+    value: object
     arrivals: "Arrivals | None" = None
     index: int = 0
     item: Any = NOTHING
@@ -158,6 +160,8 @@ class Task(Call, Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Return what the function returned; wait for it, at most `timeout` seconds (then `TimeoutError`)."""
+        if self.call is None:  # it has been settled, so that there is nothing to wait for
+            return super().result()
         lent = self._wait(timeout)
         try:
             return super().result(timeout)

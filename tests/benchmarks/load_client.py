@@ -17,12 +17,15 @@ from progress_kit import clock
 SERVERS = Path(__file__).with_name("hub_servers.py")
 TEXT = 0x1
 CLOSE = 0x8
+START_S = 120.0
+"""How long a server may take to start: machines that are measured are busy."""
 
 
 class Peer:
     """One connection; `frames` returns what has come, as payloads."""
 
-    def __init__(self, port: int, path: str, *, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, path: str, *, receive_buffer: int | None = None, headers: str = "") -> None:
+        """Connect; `headers` are more lines of the request, each with its line end."""
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -32,7 +35,7 @@ class Peer:
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
         )
         answer = b""
         while b"\r\n\r\n" not in answer:
@@ -138,7 +141,7 @@ def serving(kind: str, *options: str) -> Iterator[tuple[int, int]]:
         port: int = probe.getsockname()[1]
     process = subprocess.Popen([sys.executable, str(SERVERS), kind, "--port", str(port), *options])
     try:
-        deadline = clock.monotonic() + 30
+        deadline = clock.monotonic() + START_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

@@ -52,12 +52,14 @@ class Lab:
             (home / name).mkdir(parents=True, exist_ok=True)
             self.env[variable] = str(home / name)
         self.root.mkdir(parents=True, exist_ok=True)
+        # Each page would have node asked whether JupyterLab should be built anew.
+        page: dict[str, object] = {"buildCheck": False}
         if not collaborative:
             # Without shared documents its pages should be those of a JupyterLab without the package.
-            disabled = dict.fromkeys((f"@jupyter/{name}-extension" for name in ("collaboration", "docprovider")), True)
-            (home / "config" / "labconfig").mkdir(parents=True, exist_ok=True)
-            page = json.dumps({"disabledExtensions": disabled})
-            (home / "config" / "labconfig" / "page_config.json").write_text(page, encoding="utf-8")
+            names = ("collaboration", "docprovider")
+            page["disabledExtensions"] = dict.fromkeys((f"@jupyter/{name}-extension" for name in names), True)
+        (home / "config" / "labconfig").mkdir(parents=True, exist_ok=True)
+        (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(page), encoding="utf-8")
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._news = threading.Condition()
@@ -81,6 +83,8 @@ class Lab:
             # Nothing is fetched from outside, and no news are offered.
             *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"),
             f"--YDocExtension.disable_rtc={not self.collaborative}",
+            # Nobody asks node, npm and R for the language servers that this machine may have.
+            "--LanguageServerManager.autodetect=False",
             *("--LabApp.extension_manager=readonly", f"--{_CLASSES[self.application]}.expose_app_in_browser=True"),
         ]
         self._process = subprocess.Popen(

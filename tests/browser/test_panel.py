@@ -229,6 +229,24 @@ def clock_times(first: float, last: float) -> set[str]:
     return {time.strftime("%H:%M", time.localtime(at)) for at in (*range(int(first), int(last), 30), last)}
 
 
+def test_the_panel_stays_as_it_is_when_the_theme_changes(lab: Lab, desk: Desk) -> None:
+    """Its rows are still there, in colours that can be read, and no narrower panel cuts off what they say."""
+    lab.script(FAIL.replace("Weigh", "Count")).communicate()
+    page = desk.open(lab)
+    panel = open_panel(page)
+    failed = operation(panel, "Count <i>ghosts</i>")
+    expect(failed).to_be_visible()
+    for theme in ("Dark", "Light") * 2:
+        page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {theme}"
+        )
+        page.wait_for_function("theme => document.body.dataset.jpThemeName === `JupyterLab ${theme}`", arg=theme)
+        expect(page.locator("#jupyterlab-splash")).to_have_count(0)
+        expect(failed).to_be_visible()
+        desk.picture(page, theme.lower())
+        assert violations(page, ".pk-panel-widget") == []
+
+
 def test_a_thousand_operations_stay_smooth(own_lab: Lab, desk: Desk) -> None:
     """Of a thousand live operations only those on the screen are in the page; all can be reached and found."""
     script = own_lab.script(MANY.format(stop="many.stop"))

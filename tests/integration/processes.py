@@ -111,7 +111,11 @@ class Server:
         )
         assert self.process.stderr is not None
         self.lines = Lines(self.process.stderr)
-        self.lines.until("is ready")
+        try:
+            self.lines.until("is ready")
+        except BaseException:
+            self.kill()
+            raise
 
     @property
     def file(self) -> Path:

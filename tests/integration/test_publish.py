@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,9 +23,22 @@ print("done")
 """
 
 
-def test_a_script_is_seen_live_and_its_end_is_stored(home: Home, server: Server) -> None:
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The directories of the server that tests share."""
+    return Home(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture(scope="module")
+def town_hall(town: Home) -> Iterator[Server]:
+    """A server for tests that do it no harm; each has operations under names of its own, and asks for no others."""
+    with Server(town) as running:
+        yield running
+
+
+def test_a_script_is_seen_live_and_its_end_is_stored(town: Home, town_hall: Server) -> None:
     """It runs beside the server, in its root directory, and needs nothing but an import."""
-    with Script(home, STEPS.format(name="Résumé")) as script, Watcher(home) as watcher:
+    with Script(town, STEPS.format(name="Résumé")) as script, Watcher(town) as watcher:
         operation = script.out.until("at 0").split()[2]
         found = watcher.wait("Résumé", "running", lease="ok")
         assert found.id == operation
@@ -78,28 +92,26 @@ def test_an_end_without_a_server_is_told_to_the_next_one(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "source, state",
+    "name, body, state",
     [
-        ("import progress_kit as pk\nwith pk.ProgressTracker('Short'):\n raise SystemExit(3)", "failed"),
-        ("import progress_kit as pk\nwith pk.ProgressTracker('Short'):\n 1 / 0", "failed"),
-        (
-            "import progress_kit as pk, threading\nwith pk.ProgressTracker('Short'):\n threading.Event().wait(0.6)",
-            "succeeded",
-        ),
+        ("Left", "raise SystemExit(3)", "failed"),
+        ("Divided", "1 / 0", "failed"),
+        ("Short", "threading.Event().wait(0.6)", "succeeded"),
     ],
 )
 def test_a_script_that_exits_right_after_its_end_is_not_lost(
-    home: Home, server: Server, source: str, state: str
+    town: Home, town_hall: Server, name: str, body: str, state: str
 ) -> None:
     """The exit waits, for a bounded time, until the hub has stored the end."""
-    with Script(home, source) as script:
+    source = f"import progress_kit as pk, threading\nwith pk.ProgressTracker({name!r}):\n {body}"
+    with Script(town, source) as script:
         script.wait()
         assert "progress_kit" not in script.err.rest().replace("import progress_kit", "")
-    with Watcher(home) as watcher:
-        watcher.wait("Short", state, stored=True)
+    with Watcher(town) as watcher:
+        watcher.wait(name, state, stored=True)
 
 
-def test_a_worker_of_multiprocessing_is_not_lost(home: Home, server: Server) -> None:
+def test_a_worker_of_multiprocessing_is_not_lost(town: Home, town_hall: Server) -> None:
     """Such a process leaves without atexit: its last state is flushed all the same."""
     source = """
 import multiprocessing, progress_kit as pk
@@ -112,7 +124,7 @@ with pk.ProgressTracker("Around it"):
     process.join()
     input()
 """
-    with Script(home, source) as script, Watcher(home) as watcher:
+    with Script(town, source) as script, Watcher(town) as watcher:
         failed = watcher.wait("In a worker", "failed", stored=True)
         assert failed.error is not None
         assert failed.error.message == "no luck"
@@ -123,9 +135,9 @@ with pk.ProgressTracker("Around it"):
         assert script.wait() == 0
 
 
-def test_ctrl_c_reaches_the_script_and_not_the_thread(home: Home, server: Server) -> None:
+def test_ctrl_c_reaches_the_script_and_not_the_thread(town: Home, town_hall: Server) -> None:
     """KeyboardInterrupt is the user's: the operation is cancelled, and nothing of ours is in the traceback."""
-    with Script(home, STEPS.format(name="Interrupted")) as script, Watcher(home) as watcher:
+    with Script(town, STEPS.format(name="Interrupted")) as script, Watcher(town) as watcher:
         watcher.wait("Interrupted", "running")
         script.process.send_signal(signal.SIGINT)
         watcher.wait("Interrupted", "cancelled", stored=True)
@@ -134,7 +146,7 @@ def test_ctrl_c_reaches_the_script_and_not_the_thread(home: Home, server: Server
         assert "publisher" not in script.err.rest()
 
 
-def test_cancel_reaches_the_loop(home: Home, server: Server) -> None:
+def test_cancel_reaches_the_loop(town: Home, town_hall: Server) -> None:
     """Somebody else's cancel ends the script's loop at its next step."""
     source = """
 import progress_kit as pk
@@ -144,7 +156,7 @@ try:
 except pk.OperationCancelled:
     print("stopped")
 """
-    with Script(home, source) as script, Watcher(home) as watcher:
+    with Script(town, source) as script, Watcher(town) as watcher:
         found = watcher.wait("Endless", "running")
         request, frame = watcher.session.command(found.id, "cancel")
         watcher.send(frame)
@@ -199,9 +211,9 @@ def test_off_means_off(home: Home, server: Server) -> None:
         assert watcher.session.view == {}
 
 
-def test_a_program_whose_server_refuses_goes_on_with_one_warning(home: Home, server: Server) -> None:
+def test_a_program_whose_server_refuses_goes_on_with_one_warning(town: Home, town_hall: Server) -> None:
     """A wrong token in the environment costs one line in the log and nothing else."""
-    url = server.file.read_text().split('"url":"')[1].split('"')[0]
+    url = town_hall.file.read_text().split('"url":"')[1].split('"')[0]
     environment = {"PROGRESS_KIT_HUB_URL": url, "PROGRESS_KIT_TOKEN": "wrong-token"}
     source = """
 import progress_kit as pk
@@ -211,7 +223,7 @@ try:
 except ZeroDivisionError:
     print("as usual")
 """
-    with Script(home, source, environment=environment) as script:
+    with Script(town, source, environment=environment) as script:
         assert script.wait() == 0
         assert script.out.rest() == "as usual\n"
         lines = script.err.rest().splitlines()

@@ -1,19 +1,23 @@
 """Schedulers of a script, as whoever watches a real hub sees them."""
 
 import json
+import os
 import signal
+import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from progress_kit.connection import access, candidates
-from progress_kit.model import Snapshot
+from progress_kit.model import Action, Snapshot
 from progress_kit.protocol import TOKEN_HEADER
 from progress_kit.settings import Settings
 from tests.integration.processes import DEADLINE_S, Home, Script, Server, Watcher
+from tests.scheduler.engine_desk import gone
 
 pytestmark = pytest.mark.slow
 
@@ -46,19 +50,61 @@ INTERRUPTED = """
 """
 
 
-NESTED = """
+NEEDED = """
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 import progress_kit as pk
 
+@contextmanager
+def cluster():
+    from distributed import Client, LocalCluster
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        yield client
+"""
+WORKERS = {
+    "threads": 'nullcontext("threads")',
+    "processes": 'nullcontext("processes")',
+    "loky": 'nullcontext("loky")',
+    "pool": "ProcessPoolExecutor(1)",
+    "dask": "cluster()",
+}
+ALONE = """
+    with {engine} as engine, pk.ParallelTaskScheduler("{name}", engine=engine, max_workers=2) as scheduler:
+        print(list(scheduler.map(work, [0, 1, 2])))
+"""
+
+# An operation in a task, and another one in that, wherever the task may run.
+NESTED = """
+def innermost(_):
+    while True:
+        pk.current().advance(1, total=1_000_000)
+        time.sleep(0.01)
+
 def work(_):
-    with pk.ProgressTracker("{name}-inside", ["main"]) as tracker:
-        while not tracker.operation.cancelled:
-            time.sleep(0.01)
-        tracker.raise_if_cancelled()
+    with pk.ProgressTracker("{name}-tracker", ["main"]), pk.ParallelTaskScheduler("{name}-scheduler") as scheduler:
+        list(scheduler.map(innermost, [0]))
 
 if __name__ == "__main__":
-    with pk.ParallelTaskScheduler("{name}", engine="{engine}", max_workers=1) as scheduler:
+    with {engine} as engine, pk.ParallelTaskScheduler("{name}", engine=engine, max_workers=1) as scheduler:
         list(scheduler.map(work, [0]))
+"""
+
+KILLED = """
+import os, time
+from pathlib import Path
+import progress_kit as pk
+
+def work(number):
+    with pk.ProgressTracker(f"{name}-{{number}}", ["main"]):
+        Path(f"{name}-{{number}}.new").write_text(str(os.getpid()))
+        os.replace(f"{name}-{{number}}.new", f"{name}-{{number}}.pid")
+        while True:
+            time.sleep(0.01)
+
+if __name__ == "__main__":
+    with pk.ParallelTaskScheduler("{name}", engine="processes", max_workers=2, on_error="continue") as scheduler:
+        list(scheduler.map(work, [0, 1], name="number {{}}".format))
 """
 
 
@@ -103,7 +149,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="module")
 def server(home: Home) -> Iterator[Server]:
     """A running Jupyter server."""
-    with Server(home) as running:
+    with Server(home, None, "--ProgressKit.limits", "lease_s=4", "--ProgressKit.limits", "heartbeat_s=1") as running:
         yield running
 
 
@@ -200,19 +246,57 @@ def test_ctrl_c_cancels_it(home: Home, server: Server, engine: str) -> None:
         assert script.err.rest().count("KeyboardInterrupt") == 1
 
 
-@pytest.mark.parametrize("engine", ["threads", "processes"])
-def test_a_tracker_in_a_task_is_a_part_of_it(home: Home, server: Server, engine: str) -> None:
-    """Wherever the task runs, its tracker is seen with the scheduler as its parent, and is cancelled with it."""
-    name = f"Nested-{engine}"
-    with Script(home, NESTED.format(name=name, engine=engine)) as script, Watcher(home) as watcher:
-        around, inside = watcher.wait(name, "running"), watcher.wait(f"{name}-inside", "running")
-        assert inside.parent == around.id
-        assert (inside.origin.pid == around.origin.pid) == (engine == "threads")
-        _, frame = watcher.session.command(around.id, "cancel")
-        watcher.send(frame)
-        watcher.wait(f"{name}-inside", "cancelled")
+@pytest.mark.parametrize("workers", WORKERS)
+def test_what_is_nested_in_a_task_is_a_part_of_it(home: Home, server: Server, workers: str) -> None:
+    """Wherever the task runs, operations in it are seen with their parents; a viewer's word reaches all of them."""
+    name = f"Nested-{workers}"
+    with Script(home, (NEEDED + NESTED).format(name=name, engine=WORKERS[workers])) as script, Watcher(home) as watcher:
+        names = [name, f"{name}-tracker", f"{name}-scheduler"]
+        around, tracker, scheduler = (watcher.wait(each, "running") for each in names)
+        assert [around.parent, tracker.parent, scheduler.parent] == [None, around.id, tracker.id]
+        assert (tracker.origin.pid == around.origin.pid) == (workers == "threads")
+        watcher.until(lambda: any(task.done for task in watcher.session.view[scheduler.id].tasks))
+        asked: list[tuple[Action, str]] = [("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")]
+        for action, state in asked:
+            request, frame = watcher.session.command(around.id, action)
+            watcher.send(frame)
+            for each in names:
+                watcher.wait(each, state)
+            watcher.until(lambda: request in watcher.session.results)  # noqa: B023 - it is called at once
+            assert watcher.session.results[request].ok
         watcher.wait(name, "cancelled", stored=True)
         script.wait()
+        assert script.err.rest().strip().splitlines()[-1].startswith("progress_kit.errors.OperationCancelled")
+
+
+def test_a_killed_worker_and_a_killed_script(home: Home, server: Server) -> None:
+    """A worker's death fails its task alone, and what that tracked is lost; so is everything that a script leaves."""
+    name = "Killed"
+    with Script(home, KILLED.format(name=name)) as script, Watcher(home) as watcher:
+        operation = watcher.wait(name, "running").id
+        for number in range(2):
+            watcher.wait(f"{name}-{number}", "running")
+        pids = [int((home.root_dir / f"{name}-{number}.pid").read_text(encoding="ascii")) for number in range(2)]
+        os.kill(pids[0], signal.SIGKILL)
+
+        def counts() -> tuple[int, int]:
+            [stage] = watcher.session.view[operation].stages
+            return (stage.tasks.running, stage.tasks.failed) if stage.tasks is not None else (0, 0)
+
+        watcher.until(lambda: counts() == (1, 1) and len(watcher.session.view[operation].tasks) == 2)
+        found = watcher.session.view[operation]
+        assert found.state == "running"
+        [running, failed] = found.tasks
+        assert (running.name, running.state) == ("number 1", "running")
+        assert failed.error is not None
+        assert (failed.name, failed.error.type) == ("number 0", "WorkerLostError")
+        assert "SIGKILL" in failed.error.message
+        watcher.wait(f"{name}-0", "running", lease="lost")
+
+        script.process.kill()
+        gone(pids)
+        for each in (name, f"{name}-1"):
+            watcher.wait(each, "running", lease="lost")
 
 
 def test_dask_workers_elsewhere_tell_the_hub(home: Home, server: Server, tmp_path: Path) -> None:
@@ -234,20 +318,34 @@ def test_dask_workers_elsewhere_tell_the_hub(home: Home, server: Server, tmp_pat
         assert script.wait() == 0
 
 
-def test_a_hub_that_says_no_or_goes_away_changes_nothing(tmp_path: Path) -> None:
-    """The same results, the same exit; a refusal is one warning, and nothing else is said."""
+@pytest.mark.parametrize("workers", ["processes", "dask"])
+def test_a_hub_that_says_no_or_goes_away_changes_nothing(tmp_path: Path, workers: str) -> None:
+    """The same results and the same exit where it refuses, was never there, or is killed meanwhile; nobody is told."""
     home = Home(tmp_path)
     name = "Alone"
-    source = (WORK + INTERRUPTED).format(name=name, engine="processes").replace("if number == 1", "if number == 9")
-    with Server(home) as server:
+    source = (
+        (NEEDED + WORK + ALONE).format(name=name, engine=WORKERS[workers]).replace("if number == 1", "if number == 9")
+    )
+    with Server(home) as server, socket.socket() as nobody:
         (target, *_) = candidates(Settings(), cwd=home.root_dir, runtime_dir=home.runtime_dir)
-        wrong = {"PROGRESS_KIT_HUB_URL": target.url, "PROGRESS_KIT_TOKEN": "eyJhbGciOiJub25lIn0.e30.wrong"}
-        with Script(home, source, environment=wrong) as refused, Script(home, source) as left, Watcher(home) as watcher:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        down = target.url.replace(f":{server.port}/", f":{nobody.getsockname()[1]}/")
+        places = [
+            {"PROGRESS_KIT_HUB_URL": target.url, "PROGRESS_KIT_TOKEN": "eyJhbGciOiJub25lIn0.e30.wrong"},
+            {"PROGRESS_KIT_HUB_URL": down, "PROGRESS_KIT_TOKEN": "eyJhbGciOiJub25lIn0.e30.wrong"},
+            {},
+        ]
+        with ExitStack() as stack:
+            if workers == "dask":
+                places = places[-1:]  # a cluster takes its time
+            scripts = [stack.enter_context(Script(home, source, environment=place)) for place in places]
+            watcher = stack.enter_context(Watcher(home))
             watcher.wait(name, "running")
             server.kill()
             for number in range(3):
                 let(home, name, number)
-            assert (refused.wait(), left.wait()) == (0, 0)
-            assert refused.out.rest() == left.out.rest() == "[0, 1, 2]\n"
-            assert "Traceback" not in refused.err.rest() + left.err.rest()
-            assert "wrong" not in refused.err.rest()
+            for script in scripts:
+                assert script.wait() == 0
+                assert script.out.rest() == "[0, 1, 2]\n"
+                assert "Traceback" not in script.err.rest()
+                assert "wrong" not in script.err.rest()

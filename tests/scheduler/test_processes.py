@@ -41,7 +41,8 @@ def desk(shared: Desk) -> Desk:
 
 def _pids(desk: Desk) -> list[int]:
     assert isinstance(desk.engine, ProcessEngine)
-    return [worker.process.pid for worker in desk.engine._workers.values()]
+    assert desk.engine._foreman is not None
+    return [worker.process.pid for worker in desk.engine._foreman._workers.values()]
 
 
 def _raise(error: BaseException) -> None:

@@ -169,7 +169,8 @@ def test_forks_do_not_disturb_the_workers() -> None:
     with Desk(ProcessEngine(2)) as desk:
         desk.call(abs, -1)
         assert isinstance(desk.engine, ProcessEngine)
-        sockets = [worker.process.link.socket for worker in desk.engine._workers.values()]
+        assert desk.engine._foreman is not None
+        sockets = [worker.process.link.socket for worker in desk.engine._foreman._workers.values()]
         keys = []
         for number in range(200):
             keys += [desk.run(talk, number) for _ in range(5)]

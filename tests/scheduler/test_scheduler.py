@@ -184,19 +184,22 @@ def test_a_tracker_in_a_task_is_a_child_of_the_scheduler(publisher: RecordingPub
     assert inner.parent == scheduler.id
 
 
-def test_a_scheduler_in_a_task_in_a_task_works() -> None:
+@pytest.mark.parametrize(
+    "outer, middle, inner", [("threads", "threads", "threads"), ("processes", "processes", "threads")]
+)
+def test_a_scheduler_in_a_task_in_a_task_works(outer: str, middle: str, inner: str) -> None:
     """Each has workers of its own."""
 
-    def inner(number: int) -> int:
-        with ParallelTaskScheduler("Inner", max_workers=2) as scheduler:
-            return sum(scheduler.map(square, range(number)))
+    def innermost(number: int) -> int:
+        with ParallelTaskScheduler("Inner", engine=inner, max_workers=2) as scheduler:
+            return sum(scheduler.map(lambda each: each * each, range(number)))
 
-    def middle(number: int) -> int:
-        with ParallelTaskScheduler("Middle", max_workers=2) as scheduler:
-            return sum(scheduler.map(inner, range(number)))
+    def between(number: int) -> int:
+        with ParallelTaskScheduler("Middle", engine=middle, max_workers=1) as scheduler:
+            return sum(scheduler.map(innermost, range(number)))
 
-    with ParallelTaskScheduler("Outer", max_workers=2) as scheduler:
-        assert list(scheduler.map(middle, [3, 4])) == [1, 6]
+    with ParallelTaskScheduler("Outer", engine=outer, max_workers=2) as scheduler:
+        assert list(scheduler.map(between, [3, 4])) == [1, 6]
 
 
 def test_a_task_that_waits_for_others_gives_its_place_to_them() -> None:
@@ -322,9 +325,11 @@ def test_the_plan_is_written_for_people() -> None:
     scheduler.submit(square, 1, cost=0.125, name="small")
     assert str(scheduler.plan()).splitlines()[1:] == [
         "predicted makespan 12,190 (in units of cost), lower bound 12,190 (in units of cost)",
-        "   1. big [main] cost 12,190, from 0 to 12,190",
-        "   2. small [main] cost 0.125, from 12,190 to 12,190",
+        "   1.      0 – 12,190  big [main]",
+        "   2. 12,190 – 12,190  small [main]",
     ]
+    html = scheduler.plan()._repr_html_()
+    assert all(f">{text}</td>" in html for text in ("big", "12,190", "small", "0.125"))
     with scheduler:
         pass
 
@@ -365,7 +370,10 @@ def test_the_report_tells_how_it_went() -> None:
     assert report.efficiency is not None
     assert 0 <= report.efficiency <= 1
     assert "20 succeeded" in str(report)
-    assert "Report &lt;b&gt;" in report._repr_html_()
+    html = report._repr_html_()
+    assert "Report &lt;b&gt;" in html
+    assert html.count("<tr>") == len(report.lanes) + len(report.slowest) + 2  # and the heads of two tables
+    assert all(f">{slow.name}</td>" in html for slow in report.slowest)
 
 
 def test_nothing_may_be_submitted_after_the_end() -> None:

@@ -2,12 +2,21 @@
 
 # mypy: disable-error-code="unused-awaitable"
 
+import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from progress_kit.errors import InvalidValueError, UnknownStageError, UsageError
+from progress_kit.errors import (
+    EngineMissingError,
+    InvalidValueError,
+    NotPicklableError,
+    UnknownStageError,
+    UsageError,
+)
 from progress_kit.scheduler import ParallelTaskScheduler
 
 pytestmark = pytest.mark.usefixtures("publisher")
@@ -26,6 +35,30 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(engine: object) -> Non
     """Dask is given by its client."""
     with pytest.raises(InvalidValueError, match="'threads', 'processes', 'loky', 'async', 'auto'"):
         ParallelTaskScheduler("Engine", engine=engine)
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    monkeypatch.setitem(sys.modules, "loky", None)
+    monkeypatch.delitem(sys.modules, "progress_kit.scheduler.engines.loky", raising=False)
+    with pytest.raises(EngineMissingError, match=r"'loky' needs loky.*: pip install 'progress-kit\[loky\]'"):
+        ParallelTaskScheduler("Engine", engine="loky")
+
+
+def test_a_function_that_cannot_travel_is_named_before_anything_runs(tmp_path: Path) -> None:
+    """With what it brings along; tasks that can run do so."""
+    lock = threading.Lock()
+
+    def count(path: Path) -> None:
+        with lock:
+            path.touch()
+
+    with ParallelTaskScheduler("Travel", engine="processes", max_workers=1) as scheduler:
+        for give in (lambda: scheduler.submit(count, tmp_path / "ran"), lambda: scheduler.map(count, [tmp_path])):
+            with pytest.raises(NotPicklableError, match=r"count\(\) cannot be sent.* 'lock', a _thread.lock"):
+                give()
+        assert scheduler.submit(abs, -1).result() == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 MISTAKES: dict[str, tuple[type[Exception], str, Callable[[Any], object]]] = {

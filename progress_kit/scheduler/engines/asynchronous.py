@@ -34,7 +34,7 @@ from progress_kit.scheduler.engines.base import (
     TaskContext,
     TaskProgress,
 )
-from progress_kit.scheduler.work import Workbench
+from progress_kit.scheduler.workbench import Workbench
 
 MAX_WORKERS: Final = 100
 """So many coroutines run at a time where nothing else is asked for."""
@@ -55,7 +55,7 @@ class AsyncEngine:
 
     def __init__(self, max_workers: int | None = None, *, here: bool = False) -> None:
         self.workers = max_workers or MAX_WORKERS
-        self.capabilities = Capabilities(loop=here, replaces=True, pauses=True, lends=True)
+        self.capabilities: Capabilities = Capabilities(loop=here, replaces=True, pauses=True, lends=True)
         self._here = here
         self._slots = 0
         self._spare = 0  # slots beyond `workers`, in the place of those that abandoned jobs have

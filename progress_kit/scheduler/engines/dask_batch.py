@@ -27,7 +27,7 @@ class Batch:
     """Jobs that were given together, and what has become of them."""
 
     def __init__(self, jobs: Sequence[Job], functions: Functions) -> None:
-        self.prefix = funcname(jobs[0].function)
+        self.prefix: str = funcname(jobs[0].function)
         self.names: dict[Key, str] = {}
         """The jobs of which no end has been reported."""
         self.refused: list[Finished] = []

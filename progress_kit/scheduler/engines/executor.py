@@ -6,7 +6,6 @@ is asked to stop, and never made to.
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -34,8 +33,9 @@ from progress_kit.scheduler.engines.remote.foreign import Ended, Parcel, here, r
 from progress_kit.scheduler.engines.remote.functions import Functions, title
 from progress_kit.scheduler.engines.remote.station import Station
 from progress_kit.scheduler.engines.remote.turns import Turns
+from progress_kit.scheduler.engines.stints import Stints
 from progress_kit.scheduler.outcome import cannot_go, dump_arguments, unpack
-from progress_kit.scheduler.work import Workbench
+from progress_kit.scheduler.workbench import Workbench
 
 PROBE_S: Final = 10.0
 """So long an executor of unknown kind may take to tell where it runs things; then it is taken for another process."""
@@ -65,6 +65,7 @@ class ExecutorEngine:
         self._pid = os.getpid()
         self._functions = Functions()
         self._bench: Workbench | None = None
+        self._stints: Stints | None = None
         self._station: Station | None = None
         self._report: Callable[..., None] = _ignore
         self._reports: Turns[Callable[[], Sequence[Event]]] = Turns(self._tell)
@@ -73,7 +74,6 @@ class ExecutorEngine:
         self._begun: set[Key] = set()
         self._abandoned: set[Key] = set()
         self._words: dict[Key, TaskProgress] = {}
-        self._here = threading.local()
         self._waiting: set[int] = set()
         """Threads whose jobs wait for others."""
 
@@ -100,6 +100,7 @@ class ExecutorEngine:
             self._station = Station(context, self._on_running, self._on_printed)
         else:
             self._bench = Workbench(context)
+            self._stints = Stints(self._bench, self._say)
 
     def check(self, function: Callable[..., Any]) -> None:
         """Raise `NotPicklableError` if a function has to be pickled and cannot; coroutine functions are refused."""
@@ -146,7 +147,7 @@ class ExecutorEngine:
 
     def lend(self) -> bool:
         """Nobody can take the place of a thread of somebody else's pool, but the last one must not wait too."""
-        if self._bench is None or not self._bench.is_inside():
+        if self._bench is None or self._stints is None or not self._bench.is_inside():
             return False
         known = self._workers or getattr(self._executor, "_max_workers", None)
         if isinstance(known, int) and len(self._waiting) + 1 >= known:
@@ -155,10 +156,7 @@ class ExecutorEngine:
                 "give the task as an argument instead of asking for its result, or use engine='threads'"
             )
         self._waiting.add(threading.get_ident())
-        behind: deque[Job] = self._here.jobs
-        jobs = tuple(behind)
-        behind.clear()
-        if jobs:  # another thread may have room
+        if jobs := self._stints.take_back():  # another thread may have room
             self._submit([job.key for job in jobs], self._run_here, jobs)
         return True
 
@@ -214,15 +212,12 @@ class ExecutorEngine:
 
     def _run_here(self, jobs: Sequence[Job]) -> None:
         """Run jobs in this thread of the executor."""
-        assert self._bench is not None
-        worker = threading.current_thread().name
-        left = self._here.jobs = deque(jobs)
-        self._report(Started(left[0].key, worker))
-        while left:
-            job = left.popleft()
-            outcome, duration_s = self._bench.execute(job)
-            self._open.pop(job.key, None)
-            self._report(Finished(job.key, worker, outcome, duration_s))
+        assert self._stints is not None
+        for key in self._stints.run(jobs, threading.current_thread().name):
+            self._open.pop(key, None)
+
+    def _say(self, *events: Event) -> None:
+        self._report(*events)
 
     # ---------------------------------------------------------------- what comes back, in threads of the executor
 

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from queue import SimpleQueue
@@ -13,29 +12,24 @@ from progress_kit.errors import UsageError
 from progress_kit.scheduler.engines.base import (
     Capabilities,
     Event,
-    Finished,
     Hardness,
     Job,
     Key,
-    Started,
     TaskContext,
     TaskProgress,
 )
-from progress_kit.scheduler.work import Workbench
+from progress_kit.scheduler.engines.stints import Stints
+from progress_kit.scheduler.workbench import Workbench
 
 _LEAVE_S: Final = 0.5
 """So long `close` waits, all in all, for threads that should end by themselves."""
-
-
-_TELL_S: Final = 0.002
-"""Short jobs are told of together, after so much work."""
 
 
 class ThreadEngine:
     """`max_workers` threads, begun as they are needed. No thread can be killed, but another one can take its place."""
 
     name = "threads"
-    capabilities = Capabilities(stops=("soft",), batches=True, replaces=True, pauses=True, lends=True)
+    capabilities: Capabilities = Capabilities(stops=("soft",), batches=True, replaces=True, pauses=True, lends=True)
 
     def __init__(self, max_workers: int | None = None) -> None:
         # As many as the standard library takes: threads are mostly there to wait for something.
@@ -47,9 +41,9 @@ class ThreadEngine:
         self._lent = 0
         """How many jobs wait for others, so that so many more may run."""
         self._counting = threading.Lock()
-        self._here = threading.local()
         self._abandoned: set[Key] = set()
         self._bench: Workbench | None = None
+        self._stints: Stints | None = None
         self._report: Callable[..., None] = _ignore
 
     @property
@@ -61,6 +55,7 @@ class ThreadEngine:
         """Get ready; threads begin with the jobs."""
         self._bench = Workbench(context)
         self._report = report
+        self._stints = Stints(self._bench, self._tell)
 
     def check(self, function: Callable[..., Any]) -> None:
         """Refuse coroutine functions, which nobody would await here."""
@@ -97,15 +92,12 @@ class ThreadEngine:
 
     def lend(self) -> bool:
         """Let another thread take the place of this one, and what waits behind its job."""
-        if self._bench is None or not self._bench.is_inside():
+        if self._bench is None or self._stints is None or not self._bench.is_inside():
             return False
         with self._counting:
             self._lent += 1
             self._free += 1
-        self._tell_of(self._here.ended)  # it may be one of these that is waited for
-        behind: deque[Job] = self._here.jobs
-        jobs = [*behind]
-        behind.clear()
+        jobs = self._stints.take_back()
         if jobs or not self._queue.empty():
             self.run(jobs)
         return True
@@ -146,38 +138,19 @@ class ThreadEngine:
 
     def _work(self, worker: str) -> None:
         """What a thread does until the end."""
-        bench = self._bench
-        assert bench is not None
-        take, execute = self._queue.get, bench.execute
-        while (jobs := take()) is not None:
-            ended: list[Event] = []
-            self._here.ended = ended
-            since_s = 0.0
-            given_up = False
-            left = self._here.jobs = deque(jobs)
-            if left:
-                self._report(Started(left[0].key, worker))
-            while left:
-                job = left.popleft()
-                outcome, duration_s = execute(job)
-                ended.append(Finished(job.key, worker, outcome, duration_s))
-                since_s += duration_s
-                # Short ones are told of together.
-                if since_s > _TELL_S:
-                    self._tell_of(ended)
-                    since_s = 0.0
-                if self._abandoned and job.key in self._abandoned:
-                    self._abandoned.discard(job.key)
-                    given_up = True
+        stints = self._stints
+        assert stints is not None
+        while (jobs := self._queue.get()) is not None:
+            done = stints.run(jobs, worker) if jobs else []
             del jobs
-            self._tell_of(ended)
-            if given_up:
-                return  # another thread has taken the place
+            if self._abandoned:
+                given_up = self._abandoned.intersection(done)
+                self._abandoned -= given_up
+                if given_up:
+                    return  # another thread has taken the place
 
-    def _tell_of(self, ended: list[Event]) -> None:
-        if ended:
-            self._report(*ended)
-            ended.clear()
+    def _tell(self, *events: Event) -> None:
+        self._report(*events)
 
 
 def _ignore(*events: Event) -> None:

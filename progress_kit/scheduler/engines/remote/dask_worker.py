@@ -24,7 +24,7 @@ from progress_kit.scheduler.engines.base import Failed, Job, Key, Outcome, TaskC
 from progress_kit.scheduler.engines.remote.output import Output, Stream
 from progress_kit.scheduler.engines.remote.uplink import Uplink, as_task
 from progress_kit.scheduler.outcome import pack
-from progress_kit.scheduler.work import Workbench
+from progress_kit.scheduler.workbench import Workbench
 
 if TYPE_CHECKING:
     from distributed import Nanny, Worker

@@ -24,7 +24,7 @@ from progress_kit.scheduler.engines.base import Failed, Job, Key, Outcome, TaskC
 from progress_kit.scheduler.engines.remote.frames import Wire
 from progress_kit.scheduler.engines.remote.output import Output, Stream
 from progress_kit.scheduler.outcome import pack
-from progress_kit.scheduler.work import Workbench
+from progress_kit.scheduler.workbench import Workbench
 
 PERIOD_S: Final = 0.05
 CONNECT_S: Final = 1.0
@@ -74,8 +74,8 @@ class Post:
     """What this process knows of one scheduler."""
 
     def __init__(self, ticket: Ticket) -> None:
-        self.pid = os.getpid()
-        self.name = f"process {self.pid}"
+        self.pid: int = os.getpid()
+        self.name: str = f"process {self.pid}"
         self._ticket = ticket
         self._bench = Workbench(ticket.context)
         self._functions: dict[bytes, Callable[..., Any]] = {}

@@ -25,8 +25,8 @@ class Code:
 
     def __init__(self, function: Callable[..., Any], number: int, data: bytes) -> None:
         self.function = function  # so that no other one can have its id
-        self.number = number
-        self.data = data
+        self.number: int = number
+        self.data: bytes = data
 
 
 class Functions:

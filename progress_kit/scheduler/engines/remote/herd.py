@@ -34,7 +34,7 @@ class Process:
     """A worker process and the socket to it."""
 
     def __init__(self, number: int) -> None:
-        self.name = f"process {number}"
+        self.name: str = f"process {number}"
         ours, theirs = socket.socketpair()
         try:
             self._popen = _start(theirs)
@@ -43,7 +43,7 @@ class Process:
             raise
         finally:
             theirs.close()
-        self.link = Link(ours)
+        self.link: Link = Link(ours)
 
     @property
     def pid(self) -> int:

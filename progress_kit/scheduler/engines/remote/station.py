@@ -43,7 +43,7 @@ class Station:
         self._printed = printed
         self._directory = Path(tempfile.mkdtemp(prefix="progress_kit-"))
         self._listener, address = _listen(self._directory / "socket")
-        self.ticket = Ticket(here(), address, str(self._directory), secrets.token_bytes(SECRET_BYTES), context)
+        self.ticket: Ticket = Ticket(here(), address, str(self._directory), secrets.token_bytes(SECRET_BYTES), context)
         self.ticket_bytes: Final = pickle.dumps(self.ticket)
         self._selector = selectors.DefaultSelector()
         self._ear, self._mouth = socket.socketpair()

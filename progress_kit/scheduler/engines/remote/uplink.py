@@ -93,7 +93,7 @@ class Uplink:
         self._news: dict[str, Task] = {}
         self._told = threading.Event()
         self._closed = False
-        self.up = False
+        self.up: bool = False
         """Whether the hub listens."""
         threading.Thread(target=self._run, name="progress_kit uplink", daemon=True).start()
 

@@ -23,7 +23,8 @@ from progress_kit.scheduler.engines.base import Failed, Job, Key, Outcome, TaskC
 from progress_kit.scheduler.engines.remote.frames import Wire
 from progress_kit.scheduler.engines.remote.output import Output
 from progress_kit.scheduler.outcome import pack
-from progress_kit.scheduler.work import Work, Workbench
+from progress_kit.scheduler.work import Work
+from progress_kit.scheduler.workbench import Workbench
 
 PERIOD_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
