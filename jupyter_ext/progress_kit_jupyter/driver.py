@@ -6,7 +6,7 @@ import hmac
 import logging
 import secrets
 from asyncio import AbstractEventLoop, Future, Handle, TimerHandle
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -56,8 +56,12 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("progress_kit")
 
 
-TURN_EVENTS: Final = 64
-"""When so many events of one turn of the loop wait for the hub, those who send more are asked to wait too."""
+TURN_WORK: Final = 64 * 1024
+"""So much is handled in one turn of the loop, in bytes of frames: a few milliseconds. Who sends more has to wait."""
+FRAME_WORK: Final = 1_024
+"""What a frame takes beside its bytes, and every other event that changes something."""
+LIGHT_WORK: Final = 64
+"""What it takes that something has left."""
 
 
 class HubDriver:
@@ -81,8 +85,10 @@ class HubDriver:
         self._lines: dict[int, Line] = {}
         self._in_flight: dict[int, int] = {}
         """How many writes of a connection have not left yet, where there are any."""
-        self._events: list[Event] = []
-        """What has happened in this turn of the loop."""
+        self._events: deque[Event] = deque()
+        """What has happened in this turn of the loop, and what earlier ones have left over."""
+        self._work = 0
+        """How much work that is."""
         self._turn: Handle | None = None
         self._caught_up: Future[None] | None = None
         self._last_conn = 0
@@ -140,7 +146,7 @@ class HubDriver:
         if conn not in self._sockets:
             return None
         self._soon(Received(conn, frame))
-        if len(self._events) < TURN_EVENTS:
+        if self._work < TURN_WORK:
             return None
         if self._caught_up is None:
             self._caught_up = self._loop.create_future()
@@ -230,7 +236,7 @@ class HubDriver:
     def _load_prior(self, owner: str, kind: str, stages: tuple[str, ...]) -> None:
         def loaded(answer: "Future[Prior | None]") -> None:
             failed = answer.cancelled() or answer.exception() is not None
-            self._handle(PriorLoaded(owner, kind, None if failed else answer.result()))
+            self._soon(PriorLoaded(owner, kind, None if failed else answer.result()))
 
         asyncio.wrap_future(self.store.prior(owner, kind, stages), loop=self._loop).add_done_callback(loaded)
 
@@ -242,28 +248,51 @@ class HubDriver:
     # ------------------------------------------------------------ events
 
     def _handle(self, *events: Event) -> None:
-        """Have the hub take in what has happened in this turn, and now this."""
-        self._events.extend(events)
+        """Have the hub take in what has happened so far, and now this."""
+        self._soon(*events)
         self._settle()
 
-    def _soon(self, event: Event) -> None:
-        """Have the hub take this in before the next turn of the loop."""
-        self._events.append(event)
+    def _soon(self, *events: Event) -> None:
+        """Have the hub take this in before the next turn of the loop, or in one soon after if there is much to do."""
+        self._events.extend(events)
+        self._work += sum(map(_weight, events))
         if self._turn is None:
-            self._turn = self._loop.call_soon(self._settle)
+            self._turn = self._loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Have the hub take in as much as one turn of the loop is long enough for; the rest has the next one."""
+        self._turn = None
+        self._work_off(TURN_WORK)
 
     def _settle(self) -> None:
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
-        events, self._events = self._events, []
-        caught_up, self._caught_up = self._caught_up, None
+        """Have the hub take in everything now."""
+        self._work_off(None)
+
+    def _work_off(self, most: int | None) -> None:
+        events: list[Event] = []
+        done = 0
+        while self._events and (most is None or done < most):
+            events.append(self._events.popleft())
+            done += _weight(events[-1])
+        self._work -= done
         try:
             if events and not self._stopped:
                 self.perform(self.manager.handle_all(events, self.now()))
         finally:
-            if caught_up is not None and not caught_up.done():
-                caught_up.set_result(None)
+            if not self._events:
+                self._all_taken_in()
+            elif self._turn is None:
+                self._turn = self._loop.call_soon(self._take_turn)
+            if self._timer is None and not self._stopped:
+                self._schedule()
+
+    def _all_taken_in(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        caught_up, self._caught_up = self._caught_up, None
+        if caught_up is not None and not caught_up.done():
+            caught_up.set_result(None)
 
     def _write(self, conn: int, messages: Sequence[Message]) -> None:
         line = self._lines.get(conn)
@@ -299,11 +328,7 @@ class HubDriver:
 
     def _tick(self) -> None:
         self._timer = None
-        try:
-            self._handle(Tick())
-        finally:
-            if not self._stopped:
-                self._schedule()
+        self._soon(Tick())  # when it has been taken in, the next one is asked for
 
     # ------------------------------------------------------------ called in the store's thread
 
@@ -315,7 +340,14 @@ class HubDriver:
 
     def _on_loop(self, events: "list[Stored] | list[StoreStatus]") -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._handle, *events)
+            self._loop.call_soon_threadsafe(self._soon, *events)
+
+
+def _weight(event: Event) -> int:
+    """Return about how much work the hub has with an event."""
+    if isinstance(event, Received):
+        return FRAME_WORK + len(event.frame)
+    return LIGHT_WORK if isinstance(event, Writable) else FRAME_WORK
 
 
 def _is_readable(row: StoredOperation) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.events import Commanded, Executed, Now, WatchesCells
+from progress_kit.hub.intake import Intake
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
@@ -59,6 +60,7 @@ class Conversation:
         outbox: Outbox,
         registry: Registry,
         publications: Publications,
+        intake: Intake,
         commands: Commands,
         notices: Notices,
         records: Records,
@@ -71,6 +73,7 @@ class Conversation:
         self._outbox = outbox
         self._registry = registry
         self._publications = publications
+        self._intake = intake
         self._commands = commands
         self._notices = notices
         self._records = records
@@ -241,19 +244,13 @@ class Conversation:
         for snapshot in operations:
             before = self._registry.get(snapshot.id)
             try:
-                entry = self._publications.accept(session, snapshot, now)
+                entry = self._intake.take(session, snapshot, now)
             except ProtocolError as error:
                 refused.setdefault(error.code, error)
                 continue
-            if entry is None:
-                # Said before; if its end is stored already, the acknowledgement was lost on the way.
-                if before is not None and before.terminal and before.hub.stored:
-                    durable[before.id] = before.snapshot.seq
-                continue
-            persist = self._publications.persist(entry, before, now)
-            if persist is not None:
-                self._outbox.add(persist)
-            self._records.accepted(session, entry, new=before is None)
+            # Said before; if its end is stored already, the acknowledgement was lost on the way.
+            if entry is None and before is not None and before.terminal and before.hub.stored:
+                durable[before.id] = before.snapshot.seq
         for refusal in refused.values():
             self._outbox.refuse(peer, refusal, now)  # once for each reason, however many were refused
         if durable:

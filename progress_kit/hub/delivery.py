@@ -1,16 +1,22 @@
 """From a cursor to the next frame: what a subscriber has not seen yet, oldest change first, in bounded pieces."""
 
+import sys
+from collections.abc import Iterator
+from typing import Final
 from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
 
 from progress_kit.hub.events import Now
-from progress_kit.hub.peers import Question, Subscription, could_match, matches, may_see
+from progress_kit.hub.peers import Question, Subscription, could_match, in_state, may_see
 from progress_kit.hub.registry import Entry, Registry, Tombstone
 from progress_kit.hub.tokens import Claims
 from progress_kit.protocol import encode
 from progress_kit.protocol.messages import EncodedState, Filter
+
+LOOK_AT: Final = 2_000
+"""So many operations are looked at for one frame: a filter that few of them match must not hold up the others."""
 
 
 class Piece(Struct, frozen=True, kw_only=True):
@@ -36,26 +42,31 @@ class Frame(Struct, frozen=True):
 
 
 def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
-    registry: Registry, claims: Claims, wanted: Filter, since: int, *, horizon: int, limit: int
+    registry: Registry, claims: Claims, wanted: Filter, since: int, *, horizon: int, limit: int, most: int = sys.maxsize
 ) -> Piece:
     """Return what changed after revision `since`, up to `limit` bytes of snapshots (but at least one).
 
-    Removals up to revision `horizon` do not matter: the view was begun from nothing after them.
+    At most so many operations are looked at as `most` says, unless they are asked for by id. Removals up to revision
+    `horizon` do not matter: the view was begun from nothing after them.
     """
     operations: list[msgspec.Raw] = []
     removed: list[str] = []
     size = 0
     reached = since
-    for operation, item in registry.since(since):
+    for place, (operation, item) in enumerate(_candidates(registry, claims, wanted, since)):
+        if place == most:
+            return Piece(revision=reached, more=True, operations=operations, removed=removed)
         if isinstance(item, Tombstone):
             if item.revision > horizon and _may_know(claims, operation, item):
                 size += len(operation) + 3
                 removed.append(operation)
-        elif _leaves(claims, wanted, item):
+        elif not may_see(claims, item) or not could_match(wanted, item):
+            pass
+        elif not in_state(wanted, item):  # it may have matched before
             if item.revision > horizon:
                 size += len(operation) + 3
                 removed.append(operation)
-        elif may_see(claims, item) and matches(wanted, item):
+        else:
             length = len(bytes(item.encoded))
             if operations and size + length > limit:
                 return Piece(revision=reached, more=True, operations=operations, removed=removed)
@@ -67,14 +78,16 @@ def next_piece(  # noqa: PLR0913 - a question: who, what, from where, how much
     return Piece(revision=registry.revision, more=False, operations=operations, removed=removed)
 
 
+def _candidates(
+    registry: Registry, claims: Claims, wanted: Filter, since: int
+) -> Iterator[tuple[str, Entry | Tombstone]]:
+    named = wanted.operations if claims.op is None else (claims.op,)
+    return registry.since(since) if named is None else registry.since_of(named, since)
+
+
 def _may_know(claims: Claims, operation: str, gone: Tombstone) -> bool:
     """Whether the holder may have known it; for one notebook that cannot be told any more."""
     return gone.owner == claims.sub and claims.nb is None and claims.op in {None, operation}
-
-
-def _leaves(claims: Claims, wanted: Filter, entry: Entry) -> bool:
-    """Whether the operation may have matched before and does not now."""
-    return may_see(claims, entry) and could_match(wanted, entry) and not matches(wanted, entry)
 
 
 class Delivery:
@@ -115,7 +128,9 @@ class Delivery:
 
     def _make(self, claims: Claims, subscription: Subscription, now: Now) -> Frame:
         since, horizon = subscription.revision, subscription.horizon
-        piece = next_piece(self._registry, claims, subscription.filter, since, horizon=horizon, limit=self._limit)
+        piece = next_piece(
+            self._registry, claims, subscription.filter, since, horizon=horizon, limit=self._limit, most=LOOK_AT
+        )
         if piece.is_empty and subscription.answered:
             return Frame(piece.revision, piece.more, b"")
         self.encoded += 1

@@ -74,6 +74,10 @@ class Estimates:
         watch.estimator.update(watch.elapsed_s, snapshot.stages)
         return self._filled(snapshot, watch, watch.estimator)
 
+    def forget(self, owner: str, operation: str) -> None:
+        """Forget an operation that has left, such as one that was lost and never came back."""
+        self._watches.pop((owner, operation), None)
+
     def learn(self, owner: str, kind: str, prior: Prior) -> None:
         """Take in what earlier runs of a kind took; by `again` an operation profits that was seen before."""
         self._priors[owner, kind] = prior

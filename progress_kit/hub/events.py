@@ -60,7 +60,7 @@ class Restored(Struct, frozen=True):
     """Owner and item, oldest first."""
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, gc=False):
     """The store has committed this snapshot."""
 
     operation: str
@@ -125,7 +125,7 @@ class Close(Struct, frozen=True):
     reason: str
 
 
-class Persist(Struct, frozen=True):
+class Persist(Struct, frozen=True, gc=False):
     """Keep this row; answer with `Stored` once it is committed."""
 
     row: StoredOperation

@@ -6,15 +6,15 @@ queue: what a subscriber has is one revision, and a slow client, a reconnect and
 
 import math
 import sys
-from collections import Counter
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.commands import Commands
 from progress_kit.hub.conversation import Conversation
+from progress_kit.hub.deleting import Deleting
 from progress_kit.hub.delivery import next_piece
 from progress_kit.hub.demand import Demands
 from progress_kit.hub.estimates import Estimates
@@ -37,11 +37,13 @@ from progress_kit.hub.events import (
     Tick,
     Writable,
 )
+from progress_kit.hub.intake import Intake
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.kernels import Deaths
 from progress_kit.hub.notices import Notices
 from progress_kit.hub.outbox import Outbox
-from progress_kit.hub.peers import Peer, may_see
+from progress_kit.hub.overview import Overview
+from progress_kit.hub.peers import Peer
 from progress_kit.hub.publications import Publications
 from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Entry, Registry
@@ -75,7 +77,7 @@ EXPIRING_S: Final = 60.0
 TICK_S: Final = 1.0
 
 
-class ProgressConnectionManager:
+class ProgressConnectionManager(Overview):
     """The hub of one server. `epoch` names this life of it and must never have been used before."""
 
     def __init__(
@@ -92,22 +94,24 @@ class ProgressConnectionManager:
         self.limits = limits or Limits()
         self.keeping = keeping or Keeping()
         self._authority = authority
-        self._registry = Registry()
+        super().__init__(Registry(), Outbox())
         self._estimates = Estimates()
         self._publications = Publications(hub_id, self._registry, self.limits, self._estimates, self.keeping)
         self._commands = Commands()
         self._deaths = Deaths(self._registry, self._publications)
-        self._outbox = Outbox()
         self._notices = Notices(epoch, self._outbox, self.keeping)
+        self._deleting = Deleting(self._registry, self._publications, self._notices, self._outbox, self.keeping)
         self._spreading = Spreading(epoch, self._registry, self._outbox, self._notices)
         self._records = Records(self._registry, self._outbox, self.keeping)
+        self._intake = Intake(self._registry, self._publications, self._records, self._outbox)
         self._spooled = SpooledEnds(
-            self._registry, self._publications, self._records, self._outbox, self.keeping, self.limits
+            self._registry, self._publications, self._intake, self._outbox, self.keeping, self.limits
         )
         self._demands = Demands(self._registry, self._outbox)
         self._resting = RestPublishing(
             self._registry,
             self._publications,
+            self._intake,
             self._records,
             self._commands,
             self._outbox,
@@ -122,6 +126,7 @@ class ProgressConnectionManager:
             self._outbox,
             self._registry,
             self._publications,
+            self._intake,
             self._commands,
             self._notices,
             self._records,
@@ -142,34 +147,10 @@ class ProgressConnectionManager:
         """How many state frames this life of the hub has made; one may have been sent to many."""
         return self._spreading.delivery.encoded
 
-    def counts(self) -> tuple[int, int, int]:
-        """Return the numbers of live operations, connected publishers and connected subscribers."""
-        sessions = (peer.session for peer in self._outbox.peers.values())
-        publishers = sum(session is not None and session.via != "server" for session in sessions)
-        return len(self._registry), publishers, sum(bool(peer.subscriptions) for peer in self._outbox.peers.values())
-
-    def states(self) -> dict[str, int]:
-        """Return how many live operations are in each state; those that run as far as is known, but are lost, apart."""
-        running = ((entry.snapshot.state, entry) for entry in self._registry.entries())
-        return Counter("lost" if not entry.terminal and entry.hub.lease == "lost" else each for each, entry in running)
-
     @property
     def conflated(self) -> int:
         """How many running states of publishers that are too fast were replaced by newer ones before they counted."""
         return self._conversation.conflated
-
-    def works(self, within_s: float, now: Now) -> bool:
-        """Whether an operation runs, is believed alive, and was first seen within the last `within_s` seconds."""
-        return any(
-            entry.snapshot.state == "running"
-            and entry.hub.lease == "ok"
-            and now.wall - entry.hub.first_seen_at < within_s
-            for entry in self._registry.entries()
-        )
-
-    def count_visible(self, claims: Claims) -> int:
-        """Return how many live operations `claims` may see."""
-        return sum(may_see(claims, entry) for entry in self._registry.entries())
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -283,21 +264,6 @@ class ProgressConnectionManager:
         self._spreading.flush_all(now)
         return answer, self._outbox.drain()
 
-    def snapshot(self, claims: Claims, operation: str) -> bytes | None:
-        """Return one live operation as JSON; None if there is none that `claims` may see."""
-        entry = self._visible(claims, operation)
-        return None if entry is None else bytes(entry.encoded)
-
-    def known(self, operation: str) -> Literal["open", "ended", "stored"] | None:
-        """Return what is known of a live operation: that it goes on, that it has ended, or that its end is stored.
-
-        An end that is not to be kept counts as stored.
-        """
-        entry = self._registry.get(operation)
-        if entry is None:
-            return None
-        return "open" if not entry.terminal else "stored" if entry.hub.stored else "ended"
-
     def estimates(self, claims: Claims, operation: str) -> tuple[EstimateSample, ...]:
         """Return how the estimate of a live operation has gone so far; empty if `claims` may not see it."""
         return () if self._visible(claims, operation) is None else self._records.estimates(operation)
@@ -307,50 +273,20 @@ class ProgressConnectionManager:
 
         Return what is to be done. Raises `ProtocolError` ``unsupported`` if it runs.
         """
-        entry = self._visible(claims, operation)
-        if entry is not None and not entry.terminal and entry.hub.lease != "lost":
-            raise ProtocolError("unsupported", "this operation is running; it can be deleted when it has ended")
-        self._notices.forget(claims.sub, [operation])
-        return self._forget([] if entry is None else [entry], now)
+        self._deleting.one(claims, operation, now)
+        return self._spread(now)
 
     def forget_history(self, claims: Claims, kind: str | None, now: Now) -> list[Output]:
         """Do the same for all of the user's that have ended, or for those of one kind."""
-        mine = (entry for entry in self._registry.entries() if entry.terminal and may_see(claims, entry))
-        gone = [entry for entry in mine if kind is None or self.keeping.same_kind(kind, entry.snapshot.kind)]
-        # Of those of one kind that are no longer live only the store knows the kind: their items go at the next start.
-        self._notices.forget(claims.sub, None if kind is None else [entry.id for entry in gone])
-        return self._forget(gone, now)
+        self._deleting.ended(claims, kind, now)
+        return self._spread(now)
 
     def withdraw(self, owner: str, operation: str, now: Now) -> list[Output]:
         """Take back an operation that the server made itself, ended or not; return what is to be done."""
-        entry = self._registry.get(operation)
-        mine = entry is not None and entry.hub.via == "server" and entry.hub.owner == owner
-        return self._forget([entry] if entry is not None and mine else [], now)
+        self._deleting.withdraw(owner, operation, now)
+        return self._spread(now)
 
-    def reported_by(self, kernel_id: str) -> list[float]:
-        """Return when the running operations that a kernel reports itself were first seen (wall-clock seconds)."""
-        found = (entry for entry in self._registry.entries() if entry.snapshot.origin.kernel_id == kernel_id)
-        return [entry.hub.first_seen_at for entry in found if not entry.terminal and entry.hub.via != "server"]
-
-    def pids(self, kernel_id: str) -> set[int]:
-        """Return the processes that report running operations as those of this kernel."""
-        found = (entry.snapshot for entry in self._registry.entries() if not entry.terminal)
-        return {each.origin.pid for each in found if each.origin.kernel_id == kernel_id and each.origin.pid}
-
-    def observed_kernels(self) -> set[str]:
-        """Return the kernels of which the server made operations that have not ended."""
-        found = (entry for entry in self._registry.entries() if not entry.terminal and entry.hub.via == "server")
-        return {entry.snapshot.origin.kernel_id for entry in found if entry.snapshot.origin.kernel_id is not None}
-
-    def _forget(self, entries: list[Entry], now: Now) -> list[Output]:
-        for entry in entries:
-            session = self._publications.of_entry(entry)
-            if session is not None:
-                session.open.discard(entry.id)
-                if entry.terminal and not entry.hub.stored:
-                    # Its publisher keeps an end until it is stored, and would bring it back.
-                    self._outbox.send(session.conn, Ack(durable={entry.id: entry.snapshot.seq}), now)
-            self._registry.remove(entry)
+    def _spread(self, now: Now) -> list[Output]:
         self._spreading.flush_all(now)
         return self._outbox.drain()
 
@@ -462,9 +398,3 @@ class ProgressConnectionManager:
         persist = self._publications.persist(entry, before, now)
         if persist is not None:
             self._outbox.add(persist)
-
-    # -- sending --------------------------------------------------------------------------------------------------
-
-    def _visible(self, claims: Claims, operation: str) -> Entry | None:
-        entry = self._registry.get(operation)
-        return entry if entry is not None and may_see(claims, entry) else None

@@ -4,7 +4,7 @@ from msgspec import Struct, field
 
 from progress_kit.hub.registry import Entry
 from progress_kit.hub.tokens import Claims
-from progress_kit.model import Snapshot, Via
+from progress_kit.model import Prior, Snapshot, Via
 from progress_kit.protocol.messages import Command, Filter, HistoryMode, Presence
 
 
@@ -65,6 +65,8 @@ class Session(Struct, eq=False):
     budget: float = 100.0
     """Requests that it may make at once (a token bucket)."""
     refilled: float = 0.0
+    priors: dict[str, Prior] = field(default_factory=dict)
+    """By kind, what it is told with its next request of earlier runs."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Of which kinds it knows the prior, and from how many ended runs."""
 
@@ -135,6 +137,6 @@ def could_match(wanted: Filter, entry: Entry) -> bool:
     )
 
 
-def matches(wanted: Filter, entry: Entry) -> bool:
-    """Whether the operation matches the filter now."""
-    return could_match(wanted, entry) and (wanted.states is None or entry.snapshot.state in wanted.states)
+def in_state(wanted: Filter, entry: Entry) -> bool:
+    """Whether the filter asks for the state that the operation is in now."""
+    return wanted.states is None or entry.snapshot.state in wanted.states

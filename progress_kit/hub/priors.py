@@ -54,5 +54,8 @@ class Priors:
         for session in self._waiting.pop((owner, kind), ()):
             if session.conn is None and session.via != "rest":
                 session.kinds.pop(kind, None)  # and asked for again when it is back
+            elif session.conn is None:
+                if prior is not None and session.estimates:
+                    session.priors[kind] = prior
             elif prior is not None:
                 self._outbox.send(session.conn, Ack(priors={kind: prior}), now)

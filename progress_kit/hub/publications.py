@@ -141,9 +141,11 @@ class Publications:
                 session = self.of_entry(entry)
                 if session is not None:
                     session.open.discard(entry.id)
+                self._estimates.forget(entry.hub.owner, entry.id)
                 self._registry.remove(entry)
         for key, session in list(self._sessions.items()):
-            if session.conn is None and not session.open and now.monotonic - session.last_sign > self._limits.recent_s:
+            # Whoever comes back is known by its operations; what else is remembered is of use to those that run.
+            if session.conn is None and not session.open and now.monotonic - session.last_sign > self._limits.lease_s:
                 del self._sessions[key]
 
     def restore(self, row: StoredOperation, snapshot: Snapshot, now: Now) -> None:
@@ -158,7 +160,8 @@ class Publications:
         if row.session is not None and not terminal:
             # Half the lease has passed in silence: the rest of it is the publisher's to come back in.
             session = self.session(row.owner, row.session, now)
-            session.last_sign = now.monotonic - self._limits.lease_s / 2
+            session.lease_s = max(session.lease_s or 0.0, row.lease_s or 0.0) or None
+            session.last_sign = now.monotonic - self._lease_s(session) / 2
             session.open.add(snapshot.id)
 
     def persist(self, entry: Entry, before: Entry | None, now: Now) -> Persist | None:
@@ -178,7 +181,11 @@ class Publications:
 
     def row(self, entry: Entry) -> StoredOperation:
         """Return what the store keeps of an operation, where it keeps anything."""
-        return self.row_of(entry.snapshot, entry.encoded, entry.session, entry.history)
+        row = self.row_of(entry.snapshot, entry.encoded, entry.session, entry.history)
+        session = None if entry.terminal else self.of_entry(entry)
+        if session is None or session.lease_s is None:
+            return row
+        return msgspec.structs.replace(row, lease_s=session.lease_s)
 
     def row_of(
         self, snapshot: Snapshot, encoded: bytes | msgspec.Raw, session: str | None, history: HistoryMode | None = None

@@ -1,7 +1,7 @@
 """All operations the hub knows, in the order of their last change: the list that every subscriber is a cursor into."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -177,6 +177,12 @@ class Registry:
         """Yield what changed after `revision`, oldest change first."""
         for operation in self._changes.since(revision):
             yield operation, self._entries.get(operation) or self._tombstones[operation]
+
+    def since_of(self, operations: Iterable[str], revision: int) -> Iterator[tuple[str, Entry | Tombstone]]:
+        """Yield those of these operations that changed after `revision`, oldest change first."""
+        found = {each: self._entries.get(each) or self._tombstones.get(each) for each in operations}
+        newer = [(name, item) for name, item in found.items() if item is not None and item.revision > revision]
+        return iter(sorted(newer, key=lambda each: each[1].revision))
 
     def covers(self, revision: int) -> bool:
         """Whether a cursor at `revision` can go on without missing a removal."""

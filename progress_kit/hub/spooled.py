@@ -6,10 +6,10 @@ import msgspec
 
 from progress_kit.errors import ProtocolError
 from progress_kit.hub.events import KeepRecord, Now, Persist
+from progress_kit.hub.intake import Intake
 from progress_kit.hub.keeping import Keeping
 from progress_kit.hub.outbox import Outbox
 from progress_kit.hub.publications import Publications
-from progress_kit.hub.records import Records
 from progress_kit.hub.registry import Registry
 from progress_kit.model import HubInfo
 from progress_kit.protocol import Limits, encode
@@ -23,14 +23,14 @@ class SpooledEnds:
         self,
         registry: Registry,
         publications: Publications,
-        records: Records,
+        intake: Intake,
         outbox: Outbox,
         keeping: Keeping,
         limits: Limits,
     ) -> None:
         self._registry = registry
         self._publications = publications
-        self._records = records
+        self._intake = intake
         self._outbox = outbox
         self._keeping = keeping
         self._limits = limits
@@ -54,16 +54,9 @@ class SpooledEnds:
                     self._into_history(owner, end, now.wall)
 
     def _accept(self, owner: str, end: SpooledEnd, now: Now) -> None:
-        before = self._registry.get(end.snapshot.id)
         session = self._publications.session(owner, end.session, now)
-        entry = self._publications.accept(session, end.snapshot, now, via="spool")
-        if entry is None:
-            return
-        persist = self._publications.persist(entry, before, now)
-        if persist is not None:
-            self._outbox.add(persist)
-        self._records.accepted(session, entry, new=before is None)
-        self._keep_stages(owner, end)
+        if self._intake.take(session, end.snapshot, now, via="spool") is not None:
+            self._keep_stages(owner, end)
 
     def _into_history(self, owner: str, end: SpooledEnd, ended_at: float) -> None:
         if self._keeping.mode == "off":

@@ -5,7 +5,7 @@ from msgspec import Struct
 from progress_kit.model.states import Lease, OperationState
 
 
-class StoredOperation(Struct, frozen=True, kw_only=True):
+class StoredOperation(Struct, frozen=True, kw_only=True, gc=False):
     """One row of the store: what must be known without decoding the snapshot, and the snapshot.
 
     `snapshot` is the encoded `Snapshot`, its `hub` included. `session` is the publisher's, which alone may go on.
@@ -23,4 +23,6 @@ class StoredOperation(Struct, frozen=True, kw_only=True):
     lease: Lease = "ok"
     name: str = ""
     elapsed_s: float | None = None
+    lease_s: float | None = None
+    """How long its publisher is believed alive without a sign, if it has asked for more than others."""
     snapshot: bytes

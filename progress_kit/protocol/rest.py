@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Raw, Struct
 
-from progress_kit.model import Action, Id, Label, OperationState, Seconds, Snapshot, Task
-from progress_kit.protocol.messages import ErrorCode, HistoryMode, InboxItem, Scope, Span, Text
+from progress_kit.model import Action, Id, Label, OperationState, Prior, Seconds, Snapshot, Task
+from progress_kit.protocol.messages import ErrorCode, HistoryMode, InboxItem, Scope, Span, Text, Timeline
 
 StoreState = Literal["ok", "memory", "read_only"]
 
@@ -86,7 +86,7 @@ class PutRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of `snapshot` only name and state are required; without `seq` the hub counts. `lease_s` is how long the operation
     is believed alive without the next request, at most a day (default: the hub's lease). Without `session` the
-    operation is one by itself; `estimates` and `history` are as in `PublisherInfo`.
+    operation is one by itself; `estimates` and `history` are as in `PublisherInfo`. `timeline` comes with the end.
     """
 
     session: Id | None = None
@@ -94,15 +94,20 @@ class PutRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     estimates: bool = False
     history: HistoryMode = "full"
     snapshot: Raw
+    timeline: Timeline | None = None
 
 
-class PutResponse(Struct, frozen=True, kw_only=True):
-    """What the hub has of the operation now, whether its end is stored, and the commands that wait for an answer."""
+class PutResponse(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the hub has of the operation now, whether its end is stored, and the commands that wait for an answer.
+
+    `priors` is as in `Ack`, once, for publishers that estimate themselves.
+    """
 
     seq: int
     state: OperationState
     durable: bool
     commands: tuple[PutCommand, ...]
+    priors: dict[str, Prior] = {}
 
 
 class CommandAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):

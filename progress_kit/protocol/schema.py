@@ -4,6 +4,7 @@ The schema file beside this module is what the TypeScript types are generated fr
 """
 
 import json
+from inspect import cleandoc
 from pathlib import Path
 from typing import Final, get_args
 
@@ -40,6 +41,9 @@ def schema() -> dict[str, object]:
     """Return the JSON Schema (2020-12) with one definition for each struct."""
     roots = (Snapshot, Prior, OperationBundle, *get_args(ClientMessage), *get_args(HubMessage), *_REST)
     _, definitions = msgspec.json.schema_components(dict.fromkeys(roots), ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        if "description" in definition:  # Python 3.13 takes the indentation out of docstrings, older ones keep it
+            definition["description"] = cleandoc(definition["description"])
     for struct, definition in ((_struct(name), definition) for name, definition in definitions.items()):
         # Fields are null when unknown, never absent, except those of structs that omit their defaults.
         if struct is not None and not struct.__struct_config__.omit_defaults:

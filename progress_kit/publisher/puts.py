@@ -23,6 +23,8 @@ class Put(NamedTuple):
     operation: str
     seq: int
     body: bytes
+    timeline: bool = False
+    """Whether the timeline is in it."""
 
 
 class Puts:
@@ -49,6 +51,9 @@ class Puts:
     def told(self, put: Put, answer: PutResponse, now: float) -> None:
         """Take in that the hub has taken in a request."""
         self._said[put.operation] = put.seq, now
+        self._session.learn(answer.priors)
+        if put.timeline:
+            self._session.timeline_told(put.operation)
         if answer.durable:
             self._settle(put)
 
@@ -65,7 +70,10 @@ class Puts:
 
     def _put(self, snapshot: Snapshot) -> Put | None:
         try:
-            return Put(snapshot.id, snapshot.seq, self._head + fit(snapshot) + b"}")
+            body = self._head + fit(snapshot)
         except (TypeError, ValueError, OverflowError):
             self._session.give_up(snapshot.id)
             return None
+        timeline = self._session.untold_timeline(snapshot.id)
+        more = b"}" if timeline is None else b',"timeline":' + timeline + b"}"
+        return Put(snapshot.id, snapshot.seq, body + more, timeline is not None)

@@ -5,6 +5,7 @@ Frames to send come back from the verbs; what else has to be done waits in `comm
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from progress_kit.errors import ProtocolError
@@ -31,16 +32,14 @@ from progress_kit.protocol.messages import (
     Welcome,
 )
 from progress_kit.publisher.fitting import fit, fit_timeline
+from progress_kit.publisher.timelines import Timelines
+from progress_kit.publisher.wanted import Wanted
 
 MAX_UNACKNOWLEDGED: Final = 1_000
 MAX_PRIORS: Final = 1_000
-MAX_TIMELINES: Final = 100
 _FINISHED: Final = 1_000
 _OPEN: Final = b'{"type":"publish","operations":['
 _CLOSE: Final = b"]}"
-_EARLY_S: Final = 0.05
-"""An operation is sent so much earlier than it is wanted, rather than a sample later."""
-_Mark = tuple[str, str | None, tuple[str, ...]]
 
 
 class PublisherSession:
@@ -86,16 +85,10 @@ class PublisherSession:
         self._finished: dict[str, None] = {}
         self._sent: dict[str, int] = {}
         """Operation → seq that the hub has heard, of the open ones."""
-        self._rates: dict[str, float] = {}
-        """Operation → how often per second somebody wants to hear of it; any rate will do for the others."""
-        self._marks: dict[str, tuple[_Mark, float]] = {}
-        """Operation → what of it is told at once when it changes, and when it was sent last."""
+        self._wanted = Wanted()
         self._waiting: dict[str, None] = {}
         """The open and ended operations of which the hub has not heard the newest, in the order of waiting."""
-        self._timelines: dict[str, bytes] = {}
-        """Operation → the frame with its timeline, until its end is durable: at most 100, the oldest go first."""
-        self._untold: dict[str, None] = {}
-        """Whose timeline the hub has not been sent on this connection."""
+        self._timelines = Timelines()
         self._budget = 0.0
         self._refilled = 0.0
         self._quiet_until = 0.0
@@ -129,7 +122,7 @@ class PublisherSession:
     @property
     def waiting(self) -> bool:
         """Whether something is left to be sent that the message budget held back."""
-        return self._welcomed and bool(self._waiting or self._untold.keys() - self._open.keys())
+        return self._welcomed and bool(self._waiting or any(key not in self._open for key in self._timelines.untold()))
 
     # -- the connection -------------------------------------------------------------------------------------------
 
@@ -173,12 +166,7 @@ class PublisherSession:
         """
         if operation not in self._open and operation not in self._ended and operation not in self._finished:
             return
-        self._timelines[operation] = fit_timeline(operation, spans, stages)
-        self._untold[operation] = None
-        if len(self._timelines) > MAX_TIMELINES:
-            oldest = next(iter(self._timelines))
-            del self._timelines[oldest]
-            self._untold.pop(oldest, None)
+        self._timelines.add(operation, fit_timeline(operation, spans, stages))
 
     def forget(self, operation: str) -> None:
         """Say no more of an operation, and take no more of it in: it was withdrawn."""
@@ -202,6 +190,24 @@ class PublisherSession:
         if operation in self._ended:
             self.durable[operation] = seq
         self._finish(operation)
+
+    def untold_timeline(self, operation: str) -> bytes | None:
+        """Return the frame with the timeline of an operation that has ended, if the hub has not been sent it."""
+        return None if operation in self._open else self._timelines.get(operation)
+
+    def timeline_told(self, operation: str) -> None:
+        """Take note that the hub was sent the timeline of an operation."""
+        self._timelines.told(operation)
+        if operation in self._finished:
+            self._timelines.settle(operation)
+
+    def learn(self, priors: dict[str, Prior]) -> None:
+        """Take in what the hub tells of earlier runs, by kind."""
+        for kind, prior in priors.items():
+            self.priors.pop(kind, None)
+            self.priors[kind] = prior
+        while len(self.priors) > MAX_PRIORS:
+            del self.priors[next(iter(self.priors))]
 
     def give_up(self, operation: str) -> None:
         """Say no more of an operation whose snapshot is no valid text."""
@@ -238,13 +244,13 @@ class PublisherSession:
                 return self._welcome(message, now) if self._connected else []
             case Ack():
                 self._acknowledge(message.durable)
-                self._learn(message.priors)
+                self.learn(message.priors)
             case Command():
                 self.commands.append(message)
             case TaskUpdate():
                 self.updates.append(message)
             case Demand():
-                self._rates.update(message.operations)
+                self._wanted.demand(message.operations)
                 return self._publish(now)
             case Expiring():
                 self.wants_token = True
@@ -266,9 +272,8 @@ class PublisherSession:
         self._budget, self._refilled, self._quiet_until = self._burst, now, now
         # An end is told again even if the hub has it: the acknowledgement may have been lost with the connection.
         self._sent = {op: seq for op, seq in (welcome.known or {}).items() if op in self._open}
-        self._untold = dict.fromkeys(self._timelines)
-        self._rates.clear()
-        self._marks.clear()
+        self._timelines.begin_again()
+        self._wanted.clear()
         newer = (op for op, snapshot in self._open.items() if snapshot.seq > self._sent.get(op, -1))
         self._waiting = dict.fromkeys([*self._ended, *newer])
         return self._publish(now)
@@ -279,13 +284,6 @@ class PublisherSession:
             if snapshot is not None and seq >= snapshot.seq:
                 self.durable[operation] = seq
                 self._finish(operation)
-
-    def _learn(self, priors: dict[str, Prior]) -> None:
-        for kind, prior in priors.items():
-            self.priors.pop(kind, None)
-            self.priors[kind] = prior
-        while len(self.priors) > MAX_PRIORS:
-            del self.priors[next(iter(self.priors))]
 
     def _slow_down(self, now: float, seconds: float) -> None:
         """The hub dropped running states, nobody knows which: all are told again after a pause."""
@@ -318,10 +316,8 @@ class PublisherSession:
         self._open.pop(operation, None)
         self._sent.pop(operation, None)
         self._waiting.pop(operation, None)
-        self._rates.pop(operation, None)
-        self._marks.pop(operation, None)
-        if operation not in self._untold:
-            self._timelines.pop(operation, None)
+        self._wanted.drop(operation)
+        self._timelines.settle(operation)
         self._finished[operation] = None
         if len(self._finished) > _FINISHED:
             del self._finished[next(iter(self._finished))]
@@ -338,7 +334,7 @@ class PublisherSession:
         for operation in self._waiting:
             if operation in self._ended:
                 yield self._ended[operation]
-            elif self._is_due(self._open[operation], now):
+            elif self._wanted.is_due(self._open[operation], now):
                 running.append(self._open[operation])
         room = int(self._limits.open_per_publisher) - sum(operation in self._open for operation in self._sent)
         for snapshot in running:
@@ -347,14 +343,6 @@ class PublisherSession:
             elif room > 0:
                 room -= 1
                 yield snapshot
-
-    def _is_due(self, snapshot: Snapshot, now: float) -> bool:
-        """Whether somebody wants to hear of it by now; changes of state always are told."""
-        rate_hz, told = self._rates.get(snapshot.id), self._marks.get(snapshot.id)
-        if rate_hz is None or told is None:
-            return True
-        mark, sent = told
-        return now - sent >= 1.0 / rate_hz - _EARLY_S or _mark(snapshot) != mark
 
     def _publish(self, now: float) -> list[bytes]:
         if not self._welcomed or now < self._quiet_until:
@@ -377,7 +365,7 @@ class PublisherSession:
             batch.append(data)
             size += len(data) + 1
             self._sent[snapshot.id] = snapshot.seq
-            self._marks[snapshot.id] = _mark(snapshot), now
+            self._wanted.told(snapshot, now)
             self._waiting.pop(snapshot.id, None)
         if batch:
             frames.append(_OPEN + b",".join(batch) + _CLOSE)
@@ -389,12 +377,13 @@ class PublisherSession:
 
     def _tell_timelines(self, most: int) -> list[bytes]:
         """Return the timelines of operations whose end the hub has been sent, after that."""
-        ready = [key for key in self._untold if key not in self._open and key not in self._waiting][: max(0, most)]
-        frames = [self._timelines[key] for key in ready]
-        for key in ready:
-            del self._untold[key]
-            if key in self._finished:
-                del self._timelines[key]
+        sent = (key for key in self._timelines.untold() if key not in self._open and key not in self._waiting)
+        frames = []
+        for key in islice(sent, max(0, most)):
+            frame = self._timelines.get(key)
+            assert frame is not None
+            frames.append(frame)
+            self.timeline_told(key)
         return frames
 
     def _encode(self, snapshot: Snapshot) -> bytes | None:
@@ -404,8 +393,3 @@ class PublisherSession:
             # A lone surrogate, or a value of a wrong type: one bad operation must not silence the others.
             self.give_up(snapshot.id)
             return None
-
-
-def _mark(snapshot: Snapshot) -> _Mark:
-    """Return what of an operation is told at once when it changes."""
-    return snapshot.state, snapshot.stage, tuple(stage.state for stage in snapshot.stages)

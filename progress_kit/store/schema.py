@@ -77,6 +77,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ("ALTER TABLE records ADD COLUMN stages BLOB",),
     # When the history was pruned lately (wall-clock seconds): what is deleted for its age was old a day ago as well.
     ("CREATE TABLE prunings (at REAL PRIMARY KEY) WITHOUT ROWID",),
+    ("ALTER TABLE operations ADD COLUMN lease_s REAL",),
 )
 
 

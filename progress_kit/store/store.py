@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from progress_kit import clock
 from progress_kit.model import OperationState, Prior, Pseudonyms, StoredOperation
@@ -28,15 +30,30 @@ log: Final = logging.getLogger("progress_kit")
 
 _PRUNE_EVERY: Final = 1_000
 _CLOSE_TIMEOUT_S: Final = 10.0
+_BATCH: Final = 500
+"""So much is done in one transaction at most: others who write to the file wait no longer than for that."""
 
 
-class _Task(NamedTuple):
-    """Something to do: a write, or a question that is answered by itself."""
+class _Task(Struct, frozen=True, gc=False):
+    """Something to do: a write, or a question that is answered by itself.
+
+    Thousands may be queued. The garbage collector does not track them (``gc=False``): with everything that a busy hub
+    queues it would begin to look for cycles in the whole server, on the event loop.
+    """
 
     write: Write | None = None
     read: Read | None = None
     again: bool = False
     """Whether a write that the file missed is done on it later; operations and inboxes the hub gives once more."""
+
+
+class _Persist(Struct, frozen=True, gc=False):
+    """A write of one operation; its answer is what is stored then."""
+
+    row: StoredOperation
+
+    def __call__(self, connection: sqlite3.Connection) -> tuple[str, int] | None:
+        return (self.row.id, self.row.seq) if table.persist(connection, self.row) else None
 
 
 class Store:
@@ -92,11 +109,7 @@ class Store:
 
     def persist(self, row: StoredOperation) -> None:
         """Queue `row`; `on_stored` is called when it is on the disk. An ended row is final."""
-
-        def write(connection: sqlite3.Connection) -> tuple[str, int] | None:
-            return (row.id, row.seq) if table.persist(connection, row) else None
-
-        self._queue.put(_Task(write))
+        self._queue.put(_Task(_Persist(row)))
 
     def revoke(self, jti: str, expires_at: float) -> None:
         """Remember that a token is void, until `expires_at` (wall-clock seconds)."""
@@ -217,14 +230,14 @@ class Store:
         self._database.close()
 
     def _next(self) -> list[_Task | None]:
-        """Return all that is queued; wait for something, and for the file to heal meanwhile."""
+        """Return what is queued, as much as fits; wait for something, and for the file to heal meanwhile."""
         batch: list[_Task | None] = []
         while not batch:
             if self._database.heal_in_s == 0:
                 self._database.heal()
             with suppress(queue.Empty):
                 batch.append(self._queue.get(timeout=self._database.heal_in_s))
-        while not self._queue.empty():
+        while len(batch) < _BATCH and not self._queue.empty():
             batch.append(self._queue.get())
         return batch
 

@@ -19,16 +19,18 @@ _PRUNINGS_EVERY_S: Final = 3_600.0
 _PERSIST: Final = """
     INSERT INTO operations
         (owner, id, hub_id, session, kind, state, terminal, lease, seq, changed_at, ended_at, name, elapsed_s,
-         snapshot)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         lease_s, snapshot)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (owner, id) DO UPDATE SET
         hub_id = excluded.hub_id, session = excluded.session, kind = excluded.kind, state = excluded.state,
         terminal = excluded.terminal, lease = excluded.lease, seq = excluded.seq,
         changed_at = excluded.changed_at, ended_at = excluded.ended_at, name = excluded.name,
-        elapsed_s = excluded.elapsed_s, snapshot = excluded.snapshot
+        elapsed_s = excluded.elapsed_s, lease_s = excluded.lease_s, snapshot = excluded.snapshot
     WHERE (terminal = 0 AND excluded.seq >= seq) OR (excluded.terminal = 1 AND excluded.seq > seq)
 """
-_COLUMNS: Final = "id, hub_id, owner, session, kind, state, seq, changed_at, ended_at, lease, name, elapsed_s, snapshot"
+_COLUMNS: Final = (
+    "id, hub_id, owner, session, kind, state, seq, changed_at, ended_at, lease, name, elapsed_s, lease_s, snapshot"
+)
 HISTORY: Final = "owner = ? AND (terminal = 1 OR (lease = 'lost' AND changed_at < ?))"
 """What is history: takes the owner, and the moment `LIVE_S` ago."""
 _LIVE: Final = "hub_id = ? AND (changed_at >= ? OR (terminal = 0 AND lease != 'lost'))"
@@ -71,7 +73,7 @@ def persist(connection: sqlite3.Connection, row: StoredOperation) -> bool:
     terminal = int(is_terminal(row.state))
     values: tuple[str | int | float | bytes | None, ...]
     values = (row.owner, row.id, row.hub_id, row.session, row.kind, row.state, terminal, row.lease)
-    values += (row.seq, row.changed_at, row.ended_at, row.name, row.elapsed_s, row.snapshot)
+    values += (row.seq, row.changed_at, row.ended_at, row.name, row.elapsed_s, row.lease_s, row.snapshot)
     written = connection.execute(_PERSIST, values)
     if written.rowcount:
         return True

@@ -1,11 +1,13 @@
 """The hub under load, with real sockets: stalled subscribers, a publisher without measure, a crowd that comes back."""
 
+import gc
 import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 
 import msgspec
 import pytest
@@ -22,6 +24,7 @@ from tests.hub.churn import Churn
 
 SUBSCRIBERS = 1_000
 STALLED = 50
+REPEATS = int(os.environ.get("CHAOS_REPEATS", "5"))
 OPERATIONS = 20
 RATE_HZ = 10.0
 LOAD_S = 8.0
@@ -160,17 +163,21 @@ def stalled_run(stalled: int) -> dict[str, float]:  # noqa: C901 - one course of
         }
 
 
+@pytest.mark.timeout(1_200)
 def test_stalled_subscribers_delay_nobody() -> None:
     """Every healthy subscriber has every end, and the server neither grows nor fills its log."""
-    without, beside = stalled_run(0), stalled_run(STALLED)
     print(
         f"\n{SUBSCRIBERS} subscribers, {OPERATIONS} operations, {RATE_HZ:g} messages/s for {LOAD_S:g} s, then 20 ends"
     )
-    for name, run in (("none stalled", without), (f"{STALLED} stalled", beside)):
-        print(f"  {name:<14}" + ", ".join(f"{key} {value:.1f}" for key, value in run.items()))
-    print(f"  every healthy one has every end; p99 is {beside['p99_ms'] / without['p99_ms']:.2f} × that without")
-    assert beside["grown_mb"] < 3
-    assert beside["log_lines"] < 20
+    runs = []
+    for stalled in (0, STALLED) * REPEATS:  # in turns: whatever else the machine does hits both
+        run = stalled_run(stalled)
+        runs.append((stalled, run))
+        print(f"  {stalled:>2} stalled  " + ", ".join(f"{key} {value:.1f}" for key, value in run.items()), flush=True)
+    without, beside = (median(run["p99_ms"] for each, run in runs if each == stalled) for stalled in (0, STALLED))
+    print(f"  every healthy one has every end; median p99 {beside:.1f} ms is {beside / without:.2f} × that without")
+    assert max(run["grown_mb"] for _, run in runs) < 3
+    assert max(run["log_lines"] for _, run in runs) < 20
 
 
 def test_a_publisher_without_measure() -> None:
@@ -263,17 +270,23 @@ def test_a_crowd_comes_back() -> None:
     assert operations == 0
 
 
-@pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("hours", [2])
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("hours", [6])
 def test_hours_of_churn(hours: int) -> None:
-    """Pages and processes come and go for hours, in a time that is simulated: memory stays where it was."""
-    churn = Churn()
-    print(
-        "\nsimulated churn: 2 operations/s begin and end, each in a session of its own; 1 subscriber/s comes and goes"
-    )
+    """Pages and processes come and go for hours, in a time that is simulated: memory stays where it was.
+
+    What has ended leaves after an hour, and says so for 10,000 operations more: after 2.5 hours everything is full.
+    """
+    churn = Churn(page_every_s=10)
+    print("\nsimulated churn: 2 operations/s begin and end, each in a session of its own; a page every 10 s")
+    reached: list[int] = []
     for hour in range(1, hours + 1):
         churn.run(3_600)
-        print(f"  after {hour} h     {own_bytes_of_this() / 1e6:.1f} MB, {churn.reach():,} objects in the hub")
+        reached.append(churn.reach())
+        memory = f"{own_bytes_of_this() / 1e6:.1f} MB, {reached[-1]:,} objects in the hub"
+        print(f"  after {hour} h   {memory}, {len(gc.get_objects()):,} tracked")
+    # The list of changes is swept when it has twice as many lines as there are operations: until then it grows.
+    assert reached[-1] < reached[2] * 1.15
 
 
 def own_bytes_of_this() -> int:

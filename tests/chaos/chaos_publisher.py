@@ -94,27 +94,72 @@ def test_a_thousand_short_processes(home: Home, server: Server) -> None:
         assert (len(lost), wrong, twice, watcher.inbox.unread) == (0, [], 0, PROCESSES)
 
 
-# Works in small steps as a user's loop does, and measures how long each call of ours took.
+# Works in small steps as a user's loop does; measures how long each call of ours took, and for how long our threads
+# kept the interpreter when it came back from a sleep. Where the system took the processor away, the kernel says for
+# how long (Linux: `schedstat`), and what other threads of the process computed meanwhile is an upper bound of our part.
 MEASURED: Final = """
-import json, sys, threading, time
-import progress_kit as pk
+import json, os, sys, threading, time
 stop = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
-took = []
+calls, own, back, held = [], [], [], []
+
+def waited():
+    return int(os.pread(scheduler, 64, 0).split()[1]) / 1e9
+
+def work(advance):
+    global scheduler
+    scheduler = os.open(f"/proc/self/task/{{threading.get_native_id()}}/schedstat", os.O_RDONLY)
+    sys.stdin.readline()
+    threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
+    while not stop.is_set():
+        before = waited()
+        began = time.perf_counter()
+        advance()
+        took = time.perf_counter() - began
+        after = waited()
+        calls.append(took)
+        own.append(took - (after - before))
+        others, slept = time.process_time(), time.perf_counter()
+        time.sleep(0.001)
+        late = time.perf_counter() - slept - 0.001 - (waited() - after)
+        back.append(late)
+        held.append(min(late, time.process_time() - others))
+    return [figures(each) for each in (calls, own, back, held)]
+
+def figures(took):
+    took.sort()
+    return [took[len(took) // 2], took[int(len(took) * 0.999)], took[-1]]
+
+{run}
+print("took", json.dumps([*found, ended, len(calls)]))
+sys.stdin.readline()
+"""
+OURS: Final = """
+import progress_kit as pk
 tracker = pk.ProgressTracker({name!r}, stages={{"main": 1}})
 with tracker:
     with tracker.stage("main", total=10_000_000) as stage:
-        while not stop.is_set():
-            began = time.perf_counter()
-            stage.advance()
-            took.append(time.perf_counter() - began)
-            time.sleep(0.001)
+        found = work(stage.advance)
     began = time.perf_counter()
 ended = time.perf_counter() - began
-took.sort()
-print("took", json.dumps([took[len(took) // 2], took[int(len(took) * 0.999)], took[-1], ended, len(took)]))
-sys.stdin.readline()
 """
+CONTROL: Final = """
+class Stage:
+    done = 0
+    def advance(self):
+        self.done += 1
+found, ended = work(Stage().advance), 0.0
+"""
+KINDS: Final = ("call", "call, but for the system", "back from a sleep", "our threads' part of it")
+
+
+def told(line: str) -> str:
+    """Return what a script measured, one line for each kind."""
+    *kinds, _, count = json.loads(line.partition("took ")[2])
+    parts = [
+        f"{kind:<24}  median {median * 1e6:.1f} µs, p99.9 {most * 1e6:.0f} µs, longest {longest * 1e3:.2f} ms"
+        for kind, (median, most, longest) in zip(KINDS, kinds, strict=True)
+    ]
+    return "\n    ".join([f"{count:,} steps", *parts])
 
 
 def pass_all(proxy: FaultProxy) -> None:
@@ -162,58 +207,69 @@ def no_websocket(proxy: FaultProxy) -> None:
 def test_the_loop_through_a_broken_network(home: Home, server: Server, break_it: Callable[[FaultProxy], None]) -> None:
     """Broken for half a minute and over the end; then it heals, and the end arrives once."""
     name = break_it.__name__
-    source = MEASURED.format(name=name)
+    source = MEASURED.format(run=OURS.format(name=name))
     with (
         FaultProxy(server.port) as proxy,
+        Script(home, MEASURED.format(run=CONTROL)) as control,
         Script(home, source, environment=detour(server, proxy)) as script,
         Watcher(home) as watcher,
     ):
         watcher.send(encode(Presence(visible=True, focused=True, can_notify=True)))
         found = watcher.wait(name, "running", lease="ok")
+        for each in (script, control):
+            each.go_on()
         break_it(proxy)
         ends = clock.monotonic() + BROKEN_S
         while clock.monotonic() < ends:
             watcher.receive(0.5)
         script.go_on()
-        median, most, longest, end, count = json.loads(script.out.until("took").removeprefix("took "))
+        control.go_on()
+        line, compared = script.out.until("took"), control.out.until("took")
         healed = clock.monotonic()
         proxy.mode, proxy.cut_after = "pass", None
         proxy.accept()
         watcher.wait(name, "succeeded", stored=True)
         arrived_s = clock.monotonic() - healed
-        script.go_on()
-        assert script.wait() == 0
+        for each in (script, control):
+            each.go_on()
+            assert each.wait() == 0
         watcher.until(lambda: any(item.operation == found.id for item in watcher.inbox.items))
         assert [item.operation for item in watcher.inbox.items].count(found.id) == 1
-        print(
-            f"\n{name:>14}: {count:,} steps: advance() median {median * 1e6:.1f} µs, p99.9 {most * 1e6:.0f} µs, "
-            f"longest {longest * 1e3:.2f} ms; the end took {end * 1e3:.2f} ms; arrived {arrived_s:.1f} s after healing"
-        )
+        end_s = json.loads(line.partition("took ")[2])[-2]
+        print(f"\n{name}: the end took {end_s * 1e3:.2f} ms; arrived {arrived_s:.1f} s after healing")
+        print(f"  ours     {told(line)}\n  without  {told(compared)}")
 
 
-def test_a_long_call_that_holds_the_interpreter(home: Home, server: Server) -> None:
-    """Lost for that time, and alive again after it."""
+@pytest.mark.parametrize("calls", [1, 10], ids=["one call", "ten calls"])
+def test_long_calls_that_hold_the_interpreter(home: Home, server: Server, calls: int) -> None:
+    """Lost for that time, never for good: alive again after it, and it ends as it would have."""
     source = f"""
 import ctypes
 import progress_kit as pk
 with pk.ProgressTracker("Held", stages={{"main": 1}}):
     input()
-    for _ in range({int(HELD_S / 10)}):
-        ctypes.PyDLL(None).sleep(10)
+    for _ in range({calls}):
+        ctypes.PyDLL(None).usleep({round(HELD_S / calls * 1e6)})
     print("awake")
     input()
 """
     with Script(home, source) as script, Watcher(home) as watcher:
-        watcher.wait("Held", "running", lease="ok")
+        operation = watcher.wait("Held", "running", lease="ok").id
         script.go_on()
         watcher.wait("Held", "running", lease="lost")
-        ends = clock.monotonic() + HELD_S
-        while clock.monotonic() < ends and not any("awake" in line for line in script.out.all):
-            watcher.receive(0.5)
-        script.out.until("awake")
         began = clock.monotonic()
+        states: Counter[str] = Counter()
+        while clock.monotonic() < began + HELD_S and not any("awake" in line for line in script.out.all):
+            watcher.receive(0.5)
+            states[watcher.session.view[operation].state] += 1
+        script.out.until("awake")
+        awake = clock.monotonic()
         watcher.wait("Held", "running", lease="ok")
-        print(f"\nheld for {HELD_S:.0f} s: alive again after {clock.monotonic() - began:.2f} s")
+        print(
+            f"\nheld for {HELD_S:.0f} s by {calls} call(s), lease 4 s: states seen {dict(states)}; "
+            f"alive again after {clock.monotonic() - awake:.2f} s"
+        )
+        assert set(states) == {"running"}
         script.go_on()
         watcher.wait("Held", "succeeded", stored=True)
         assert script.wait() == 0

@@ -26,9 +26,10 @@ ENDS: tuple[OperationState, ...] = ("succeeded", "succeeded", "succeeded", "fail
 
 
 class Churn:
-    """A hub, and a world that never comes to rest. `limits` are the hub's."""
+    """A hub, and a world that never comes to rest. `limits` are the hub's; a page comes every `page_every_s`."""
 
-    def __init__(self, limits: Limits | None = None, seed: int = 7) -> None:
+    def __init__(self, limits: Limits | None = None, seed: int = 7, *, page_every_s: int = 1) -> None:
+        self._page_every_s = page_every_s
         self.hub = Bench(limits=limits or Limits())
         self._random = random.Random(seed)
         self._conn = self._number = 0
@@ -44,7 +45,8 @@ class Churn:
             self._begin()
             while len(self._live) > 30:
                 self._end(*self._live.pop(self._random.randrange(len(self._live))))
-            self._open_page()
+            if self.hub.seconds % self._page_every_s == 0:
+                self._open_page()
             while len(self._pages) > 20:
                 self._handle(Disconnected(self._pages.pop(self._random.randrange(len(self._pages)))))
 

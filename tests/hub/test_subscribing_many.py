@@ -8,6 +8,7 @@ import pytest
 
 from progress_kit.connection.backoff import Backoff
 from progress_kit.hub import Received, Send, Tick, Writable
+from progress_kit.hub.delivery import LOOK_AT
 from progress_kit.hub.registry import Registry
 from progress_kit.hub.spreading import Spreading
 from progress_kit.model import OperationState, Snapshot
@@ -192,3 +193,46 @@ def test_the_memory_of_a_hub_that_never_rests_is_bounded() -> None:
     finally:
         for each in patches:
             each.stop()
+
+
+def test_a_filter_that_few_match_is_answered_in_steps() -> None:
+    """So that whoever asks for little of very much holds up nobody: the view is whole at the last frame."""
+    hub = Bench(limits=Limits(open_per_publisher=10_000))
+    hub.publisher(1)
+    count = 2 * LOOK_AT + 10
+    for start in range(0, count, 100):
+        numbers = range(start, min(start + 100, count))
+        hub.publish(1, *(Snapshot(id=f"op_{each}", name="x", state="running", seq=1) for each in numbers))
+    hub.publish(1, Snapshot(id="op_7", name="x", state="paused", seq=2))
+    hub.subscriber(2, wanted=Filter(states=("paused",)))
+    hub.wait(1)
+    frames = hub.got(2, State)
+    assert [frame.more for frame in frames] == [True, True, False]
+    assert [each.id for frame in frames for each in frame.operations] == ["op_7"]
+    hub.subscriber(3, wanted=Filter(operations=("op_7", "op_8", "op_unknown")))
+    (frame,) = hub.got(3, State)
+    assert ([each.id for each in frame.operations], frame.more) == (["op_8", "op_7"], False)
+
+
+def test_a_process_that_has_gone_is_forgotten_when_its_lease_is_over() -> None:
+    """What it has published stays, and is known to it when it comes back."""
+    hub = Bench()
+    hub.publisher(1)
+    hub.publish(1, Snapshot(id="op_1", name="x", state="succeeded", seq=3))
+    hub.disconnect(1)
+    hub.wait(hub.limits.lease_s + 2)
+    assert hub.manager._publications.sessions() == []
+    hub.publisher(2)
+    assert hub.got(2, Welcome)[0].known == {"op_1": 3}
+
+
+def test_of_a_lost_operation_that_has_left_nothing_is_kept() -> None:
+    """Processes that vanish without a word are no leak, also where the hub estimates for them."""
+    hub = Bench(limits=Limits(recent_s=60))
+    hub.publisher(1, estimates=False)
+    hub.publish(1, Snapshot(id="op_1", name="x", state="running", seq=1))
+    hub.disconnect(1)
+    hub.wait(hub.limits.lease_s + hub.limits.recent_s + 5)
+    assert hub.manager.counts()[0] == 0
+    assert len(hub.manager._estimates) == 0
+    assert hub.manager._publications.sessions() == []

@@ -130,6 +130,23 @@ async def test_who_sends_much_at_once_is_asked_to_wait(tmp_path: Path) -> None:
         await driver.stop()
 
 
+async def test_what_is_much_is_done_in_several_turns(tmp_path: Path) -> None:
+    """Between them everybody else is served: 200 frames that are there at once are not handled at once."""
+    limits = Limits(burst_messages=1_000)
+    driver = HubDriver("h_1", b"k" * 64, limits, tmp_path / "history.sqlite3", Retention())
+    try:
+        source = _connected(driver, _Page(), "s_1")
+        driver.withdraw("local", "op_none")  # everything before has been taken in
+        waited = [driver.receive(source, _end(number)) for number in range(200)]
+        await asyncio.sleep(0)
+        assert 0 < driver.manager.counts()[0] < 100
+        assert waited[-1] is not None
+        await waited[-1]
+        assert driver.manager.counts()[0] == 200
+    finally:
+        await driver.stop()
+
+
 async def test_a_closed_connection_has_had_what_was_said_before(tmp_path: Path) -> None:
     """What the hub says and then closes arrives in that order; a driver that stops keeps nobody waiting."""
     driver = HubDriver("h_1", b"k" * 64, Limits(), tmp_path / "history.sqlite3", Retention())

@@ -2,10 +2,13 @@
 
 import json
 
+import msgspec
 import pytest
 
-from progress_kit.model import OperationState, Snapshot
-from progress_kit.protocol.rest import PutResponse
+from progress_kit.model import OperationState, Prior, Snapshot
+from progress_kit.protocol import Limits
+from progress_kit.protocol.messages import Span, Timeline
+from progress_kit.protocol.rest import PutRequest, PutResponse
 from progress_kit.publisher.puts import AT_ONCE, Put, Puts
 from progress_kit.publisher.session import PublisherSession
 
@@ -119,3 +122,32 @@ def test_an_operation_that_the_hub_has_ended_is_given_up(session: PublisherSessi
     assert puts.due(10.0) == []
     assert session.settled
     assert session.take_durable() == {}
+
+
+def test_the_timeline_goes_with_the_end_until_it_was_told(session: PublisherSession, puts: Puts) -> None:
+    """As one message does on a connection; afterwards the end alone is repeated until it is stored."""
+    span = Span("t1", "main", "pid 1", 1, 0.0, 2.0, "succeeded")
+    session.take([snapshot(seq=1)])
+    session.timeline("op", [span])
+    (put,) = puts.due(0.0)
+    assert "timeline" not in json.loads(put.body)
+    session.take([snapshot(seq=2, state="succeeded")])
+    (put,) = puts.due(0.1)
+    request = msgspec.json.decode(put.body, type=PutRequest)
+    assert request.timeline == Timeline(operation="op", spans=(span,))
+    assert len(put.body) < Limits().frame_bytes
+    puts.told(put, answer(put, "succeeded"), 0.1)
+    (again,) = puts.due(1.2)
+    assert "timeline" not in json.loads(again.body)
+    puts.told(again, answer(again, "succeeded", durable=True), 1.2)
+    assert session.settled
+    assert session.untold_timeline("op") is None
+
+
+def test_what_earlier_runs_took_is_learnt_from_an_answer(session: PublisherSession, puts: Puts) -> None:
+    """So that estimates rest on history behind a proxy that forbids WebSockets, too."""
+    prior = Prior(runs=3, total_s=(1.0, 2.0, 3.0))
+    session.take([snapshot()])
+    (put,) = puts.due(0.0)
+    puts.told(put, PutResponse(seq=1, state="running", durable=False, commands=(), priors={"train": prior}), 0.0)
+    assert session.priors == {"train": prior}

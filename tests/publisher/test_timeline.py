@@ -7,7 +7,8 @@ from progress_kit.model import Prior, Snapshot
 from progress_kit.protocol import decode_client, encode
 from progress_kit.protocol.messages import Ack, Span, Timeline, Welcome
 from progress_kit.publisher.fitting import fit_timeline
-from progress_kit.publisher.session import MAX_PRIORS, MAX_TIMELINES, PublisherSession
+from progress_kit.publisher.session import MAX_PRIORS, PublisherSession
+from progress_kit.publisher.timelines import MAX_TIMELINES
 from progress_kit.testing import RecordingPublisher
 
 SPANS = (

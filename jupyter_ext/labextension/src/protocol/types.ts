@@ -162,10 +162,10 @@ export interface Prior {
 /**
  * How long a stage took in earlier runs, and how its time grew with its cost.
  *
- *     The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
- *     `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
- *     `course` is empty where it is unknown. `spread` is how far the runs are apart beyond what their sizes explain, the
- *     standard deviation of the logarithm of their seconds; None where one run is all there is.
+ * The model is seconds = `seconds_per_cost` x cost ** `cost_exponent`; both are None where no run had costs.
+ * `cost` is what such a stage costs in all, in the median. `seconds_per_item` is None where nothing was counted.
+ * `course` is empty where it is unknown. `spread` is how far the runs are apart beyond what their sizes explain, the
+ * standard deviation of the logarithm of their seconds; None where one run is all there is.
  */
 export interface StagePrior {
   name: string;
@@ -263,7 +263,7 @@ export interface DeletedResponse {
 /**
  * How often somebody wants to hear of a publisher's operations, at most; changes of state always are told at once.
  *
- *     What is not named has not changed; what has never been named may be told as often as the publisher likes.
+ * What is not named has not changed; what has never been named may be told as often as the publisher likes.
  */
 export interface Demand {
   type: 'demand';
@@ -335,7 +335,7 @@ export interface Estimate {
 /**
  * A page sent a cell to a kernel: `request` is the id of the `execute_request`, which the server sees too.
  *
- *     `after_s`: the cell becomes an operation when it has run that long; None: not by this page's settings.
+ * `after_s`: the cell becomes an operation when it has run that long; None: not by this page's settings.
  */
 export interface Execution {
   type: 'execution';
@@ -421,9 +421,9 @@ export interface Hello {
 /**
  * Says that a connection publishes, and for which session (one life of one process).
  *
- *     `estimates`: it estimates its operations itself, and where it sends no estimate there is no basis for one. For those
- *     who do not say so the hub estimates what comes without an estimate. `history` is what may be kept of its operations;
- *     a hub that keeps less does so.
+ * `estimates`: it estimates its operations itself, and where it sends no estimate there is no basis for one. For those
+ * who do not say so the hub estimates what comes without an estimate. `history` is what may be kept of its operations;
+ * a hub that keeps less does so.
  */
 export interface PublisherInfo {
   /**
@@ -443,7 +443,7 @@ export interface HistoryResponse {
 /**
  * The whole state of one operation at one moment; `seq` counts the snapshots of this operation.
  *
- *     Its durations are by a clock that stands still while it is paused, for `paused_s` in all.
+ * Its durations are by a clock that stands still while it is paused, for `paused_s` in all.
  */
 export interface Snapshot {
   /**
@@ -579,7 +579,7 @@ export interface Inbox {
 /**
  * An operation that ended, at `at` (wall-clock seconds), with what is needed to show it by itself.
  *
- *     `id` is what `read` names; `operation` is the operation's id.
+ * `id` is what `read` names; `operation` is the operation's id.
  */
 export interface InboxItem {
   /**
@@ -618,7 +618,7 @@ export interface InboxResponse {
 /**
  * The user's inbox as a page has it that polls: the fields of an `inbox` message, and at which `revision` it is.
  *
- *     `untold`: ids of unread items that no page has told its user of; one that wants to asks by ``POST inbox`` first.
+ * `untold`: ids of unread items that no page has told its user of; one that wants to asks by ``POST inbox`` first.
  */
 export interface PolledInbox {
   revision: number;
@@ -629,7 +629,7 @@ export interface PolledInbox {
 /**
  * What the history has of one kind: its newest name, its runs, the median duration of those that succeeded.
  *
- *     `last_at` is when the newest run ended (wall-clock seconds); `median_s` is None where none succeeded.
+ * `last_at` is when the newest run ended (wall-clock seconds); `median_s` is None where none succeeded.
  */
 export interface KindSummary {
   kind: string;
@@ -710,7 +710,7 @@ export interface Publish {
 /**
  * A command for an operation that is published by requests; answered by a `CommandAnswer`.
  *
- *     `by` is the asker's `sub`.
+ * `by` is the asker's `sub`.
  */
 export interface PutCommand {
   /**
@@ -724,9 +724,9 @@ export interface PutCommand {
 /**
  * Body of ``PUT operations/{id}``: one state of an operation, which is a sign of life too.
  *
- *     Of `snapshot` only name and state are required; without `seq` the hub counts. `lease_s` is how long the operation
- *     is believed alive without the next request, at most a day (default: the hub's lease). Without `session` the
- *     operation is one by itself; `estimates` and `history` are as in `PublisherInfo`.
+ * Of `snapshot` only name and state are required; without `seq` the hub counts. `lease_s` is how long the operation
+ * is believed alive without the next request, at most a day (default: the hub's lease). Without `session` the
+ * operation is one by itself; `estimates` and `history` are as in `PublisherInfo`. `timeline` comes with the end.
  */
 export interface PutRequest {
   session?: string | null;
@@ -734,15 +734,55 @@ export interface PutRequest {
   estimates?: boolean;
   history?: 'anonymous' | 'full' | 'off';
   snapshot: unknown;
+  timeline?: Timeline | null;
+}
+/**
+ * Which task ran where and when, the longest first, and what the stages tell of later runs: once, at the end.
+ */
+export interface Timeline {
+  type: 'timeline';
+  /**
+   * An operation's, task's or session's id.
+   */
+  operation: string;
+  /**
+   * @maxItems 2000
+   */
+  spans: Span[];
+  /**
+   * @maxItems 64
+   */
+  stages: StageRecord[];
+}
+/**
+ * What a stage of a run tells of the next one beside its state: what it cost, and the course it took.
+ *
+ * Both are empty where they are unknown; `course` is as in `StagePrior`.
+ */
+export interface StageRecord {
+  name: string;
+  /**
+   * @maxItems 16
+   */
+  costs: PowerSum[];
+  /**
+   * @maxItems 9
+   */
+  course: number[];
 }
 /**
  * What the hub has of the operation now, whether its end is stored, and the commands that wait for an answer.
+ *
+ * `priors` is as in `Ack`, once, for publishers that estimate themselves.
  */
 export interface PutResponse {
   seq: number;
   state: 'cancelled' | 'failed' | 'paused' | 'pending' | 'running' | 'succeeded';
   durable: boolean;
   commands: PutCommand[];
+  priors?: {
+    [k: string]: Prior;
+  };
 }
 /**
  * The user has seen these items of the inbox.
@@ -767,22 +807,6 @@ export interface ResumePoint {
    */
   epoch: string;
   revision: number;
-}
-/**
- * What a stage of a run tells of the next one beside its state: what it cost, and the course it took.
- *
- *     Both are empty where they are unknown; `course` is as in `StagePrior`.
- */
-export interface StageRecord {
-  name: string;
-  /**
-   * @maxItems 16
-   */
-  costs: PowerSum[];
-  /**
-   * @maxItems 9
-   */
-  course: number[];
 }
 /**
  * What changed for one subscription. The view is swapped when `more` is false; `reset` empties it first.
@@ -836,7 +860,7 @@ export interface Subscribe {
 /**
  * The newest of tasks that run in another process than their operation, told by that with a task token.
  *
- *     The hub forwards it to the operation's session, which alone publishes; while that is away it keeps the newest.
+ * The hub forwards it to the operation's session, which alone publishes; while that is away it keeps the newest.
  */
 export interface TaskUpdate {
   type: 'task_update';
@@ -856,24 +880,6 @@ export interface TasksResponse {
   items: Task[];
   spans: Span[];
   estimates: EstimateSample[];
-}
-/**
- * Which task ran where and when, the longest first, and what the stages tell of later runs: once, at the end.
- */
-export interface Timeline {
-  type: 'timeline';
-  /**
-   * An operation's, task's or session's id.
-   */
-  operation: string;
-  /**
-   * @maxItems 2000
-   */
-  spans: Span[];
-  /**
-   * @maxItems 64
-   */
-  stages: StageRecord[];
 }
 /**
  * Body of ``POST tokens``.
@@ -912,7 +918,7 @@ export interface Unsubscribe {
 /**
  * A page says, at first and on change, whether its user wants cells that run for long to be operations.
  *
- *     `after_s`: those that run that long; None: no. The server listens to its kernels only where somebody wants that.
+ * `after_s`: those that run that long; None: no. The server listens to its kernels only where somebody wants that.
  */
 export interface WatchCells {
   type: 'watch_cells';
