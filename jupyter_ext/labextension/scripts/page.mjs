@@ -6,13 +6,16 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
+import { writeLicenses } from './licenses.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STATIC = resolve(process.argv[2] ?? resolve(ROOT, '../progress_kit_jupyter/static'));
 
 await mkdir(STATIC, { recursive: true });
 await cp(resolve(ROOT, 'src/page/assets'), STATIC, { recursive: true });
-await build({
+const { metafile } = await build({
+  absWorkingDir: ROOT,
+  metafile: true,
   entryPoints: {
     page: resolve(ROOT, 'src/page/main.ts'),
     share: resolve(ROOT, 'src/page/share-main.ts')
@@ -45,3 +48,4 @@ for (const [, name] of style.matchAll(/var\((--jp-[\w-]+)/g)) {
 }
 const { code } = await transform(style, { loader: 'css', minify: true });
 await writeFile(resolve(STATIC, 'page.css'), code);
+await writeLicenses(metafile, ROOT, STATIC);

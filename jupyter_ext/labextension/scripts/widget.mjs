@@ -6,13 +6,17 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, transform } from 'esbuild';
+import { writeLicenses } from './licenses.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STATIC = resolve(ROOT, '../../progress_kit/display/static');
 
-/** What only our own components call so: neither the wire nor the DOM has such names, so they may be shortened. */
+/**
+ * What only our own components and Preact call so, so that it may be shortened: neither the DOM has such names nor the
+ * wire, but for `snapshot`, which is read from there by its quoted name.
+ */
 const OWN =
-  /^(words|watch|panel|look|bar|trend|memory|clock|variant|usual_s|expanded|onExpand|detailsId|onToggle|offlineFor_s|offlineSince|simulated|known|endless|refused|changedAt|onChange|dispose|there|toast|browser|wanted|told|onScreen|element|main|plain|shape|pace|most|fill|range|trends|className|_[a-z]\w*[A-Za-z])$/;
+  /^(words|watch|panel|look|bar|trend|memory|clock|variant|usual_s|expanded|onExpand|detailsId|onToggle|offlineFor_s|offlineSince|simulated|known|endless|refused|changedAt|onChange|dispose|there|toast|browser|wanted|told|onScreen|element|main|plain|shape|pace|most|fill|range|trends|current|props|diffed|unmount|vnode|before|after|count|label|snapshot|className|_[a-z]\w*[A-Za-z])$/;
 
 /** What Preact and its components call each other's hooks; all of both is in the bundle. */
 const HOOKS =
@@ -29,10 +33,12 @@ const standIns = {
   }
 };
 
-/** Write widget.js and widget.css into `directory`. */
+/** Write widget.js, widget.css and the licences of what is in them into `directory`. */
 export async function buildWidget(directory) {
   await mkdir(directory, { recursive: true });
-  await build({
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    metafile: true,
     entryPoints: [resolve(ROOT, 'src/widget/index.tsx')],
     outfile: resolve(directory, 'widget.js'),
     tsconfig: resolve(ROOT, 'tsconfig.json'),
@@ -48,6 +54,7 @@ export async function buildWidget(directory) {
     plugins: [standIns]
   });
   await writeFile(resolve(directory, 'widget.css'), await style());
+  await writeLicenses(metafile, ROOT, directory);
 }
 
 /** The style of the components with the host's colours in the place of JupyterLab's. */

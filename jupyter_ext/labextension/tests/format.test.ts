@@ -23,7 +23,14 @@ describe('numbers as a person reads them', () => {
     [1.9e9, 4.3e9, 'B', '1.9 / 4.3 GB'],
     [812, 4.3e6, 'bytes', '0.0 / 4.3 MB'],
     [999, 999, 'B', '999 / 999 B'],
-    [0, 0, 'B', '0 / 0 B']
+    [0, 0, 'B', '0 / 0 B'],
+    [999_960, null, 'B', '1.0 MB'],
+    [19_000, 4.3e6, 'kB', '0.0 / 4.3 GB'],
+    [512, 900, 'MB', '512 / 900 MB'],
+    [1_900, 4_300, 'MiB', '1.9 / 4.2 GiB'],
+    [700, null, 'KiB', '700 KiB'],
+    [3, 8, 'Mb', '3 / 8 Mb'],
+    [3, 8, 'GB rows', '3 / 8 GB rows']
   ])('progress(%d, %d, %s)', (done, total, unit, text) => {
     expect(progress(done, total, unit)).toBe(text);
   });
@@ -36,6 +43,8 @@ describe('numbers as a person reads them', () => {
     [1234, '', '1,234/s'],
     [12_345, 'rows', '12k rows/s'],
     [11e6, 'B', '11 MB/s'],
+    [1_100.5, 'kB', '1.1 MB/s'],
+    [0.25, 'MiB', '256 KiB/s'],
     [0, 'files', '0 files/s']
   ])('rate(%d, %s)', (perSecond, unit, text) => {
     expect(rate(perSecond, unit)).toBe(text);

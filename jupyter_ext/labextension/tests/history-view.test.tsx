@@ -11,7 +11,7 @@ import {
   type IRunDetails
 } from '../src/components/history';
 import { Gantt } from '../src/components/history/gantt';
-import { markText, spreadText } from '../src/components/history/texts';
+import { kindName, kindNames, markText, spreadText } from '../src/components/history/texts';
 import { english } from '../src/components/words';
 import { type ISpan, predictionsOf, RunList, sharesOf } from '../src/model';
 import type { Snapshot } from '../src/protocol';
@@ -327,9 +327,20 @@ describe('one run', () => {
     ]);
   });
 
+  it('is of a kind that is called as people call it, unless another one is called so too', () => {
+    expect(kindName('Survey@/home/me/job.py:main')).toBe('Survey (job.py:main)');
+    expect(kindName('Fit@deep/models.ipynb')).toBe('Fit (models.ipynb)');
+    expect(kindName('Fit @ home@C:\\jobs\\fit.py')).toBe('Fit @ home (fit.py)');
+    expect(kindName('train-v2')).toBe('train-v2');
+    const kinds = ['Fit@a/models.ipynb', 'Fit@b/models.ipynb', 'Fit@c.ipynb'];
+    expect([...kindNames(kinds).values()]).toEqual([...kinds.slice(0, 2), 'Fit (c.ipynb)']);
+  });
+
   it('compares nothing where too few runs succeeded, or without a kind', async () => {
     show([ended(0), ended(1, { kind: null })]);
-    expect((await open('run 0')).textContent).toContain('can be said from 3 runs on');
+    expect((await open('run 0')).textContent).toContain(
+      'what is usual shows after 3 successful runs'
+    );
     expect((await open('run 1')).textContent).toContain('no kind');
   });
 

@@ -75,6 +75,21 @@ class Opened {
 let operations: OperationsModel;
 let executions: Executions;
 
+let pages: Executions[] = [];
+
+/** What a page knows of the cells that are run while it is open. */
+function page(model = operations): Executions {
+  const executions = new Executions(model);
+  pages.push(executions);
+  return executions;
+}
+
+/** As if all pages were closed. */
+function forgetPages(): void {
+  pages.forEach(executions => Signal.clearData(executions));
+  pages = [];
+}
+
 /** The hub tells of operations. */
 function hub(...snapshots: Snapshot[]): void {
   operations.swap(snapshots, []);
@@ -100,11 +115,11 @@ beforeEach(() => {
   operations = new OperationsModel(new HubClock());
   operations.setHubId('h_1');
   hub();
-  executions = new Executions(operations);
+  executions = page();
 });
 
 afterEach(() => {
-  Signal.clearData(executions);
+  forgetPages();
   vi.useRealTimers();
 });
 
@@ -135,7 +150,7 @@ describe('after a reload', () => {
     operations = new OperationsModel(new HubClock());
     operations.clock.read(NOW - 3);
     hub(began(2));
-    executions = new Executions(operations);
+    executions = page();
     const notebook = new Opened();
     reattach(notebook);
     expect(notebook.shown()).toEqual(['op_1 running']);
@@ -145,7 +160,22 @@ describe('after a reload', () => {
     const before = new Opened();
     before.run();
     vi.advanceTimersByTime(5_000);
-    executions = new Executions(operations);
+    executions = page();
+    const notebook = new Opened();
+    const reattacher = reattach(notebook);
+    vi.advanceTimersByTime(60_000);
+    hub(began(-64));
+    reattacher.look(['op_1']);
+    expect(notebook.shown()).toEqual(['op_1 running']);
+  });
+
+  it('does so too where the page before had not reached the hub yet when the cell was run', () => {
+    const unheard = new OperationsModel(new HubClock());
+    forgetPages();
+    executions = page(unheard);
+    new Opened().run();
+    vi.advanceTimersByTime(5_000);
+    executions = page();
     const notebook = new Opened();
     const reattacher = reattach(notebook);
     vi.advanceTimersByTime(60_000);
@@ -164,7 +194,7 @@ describe('after a reload', () => {
       before.end();
     }
     vi.advanceTimersByTime(5_000);
-    executions = new Executions(operations);
+    executions = page();
     const notebook = new Opened();
     const reattacher = reattach(notebook);
     vi.advanceTimersByTime(60_000);

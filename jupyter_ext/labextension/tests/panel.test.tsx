@@ -91,6 +91,29 @@ describe('the panel', () => {
     );
   });
 
+  it('is not emptied by a moment in which the page has no layout, as between two themes', () => {
+    const observers: ((entries: unknown[]) => void)[] = [];
+    vi.stubGlobal(
+      'ResizeObserver',
+      class {
+        constructor(observed: (entries: unknown[]) => void) {
+          observers.push(observed);
+        }
+        observe() {}
+        unobserve() {}
+        disconnect() {}
+      }
+    );
+    const { shown } = open([{ id: 'a' }, { id: 'b' }]);
+    vi.unstubAllGlobals();
+    observers.forEach(observed => observed([]));
+    const height = vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(0);
+    nextFrame();
+    height.mockReturnValue(400);
+    nextFrame();
+    expect(shown()).toEqual(['a', 'b']);
+  });
+
   it('searches, filters, and finds the way back', () => {
     const { shown } = open([
       { id: 'a', name: 'Fit' },

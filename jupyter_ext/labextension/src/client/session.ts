@@ -176,7 +176,8 @@ export class SubscriberSession {
   private _swap(staged: Staged): Effect {
     const changed: Snapshot[] = [];
     const removed = new Set<string>(staged.reset ? this._view.keys() : []);
-    const view = new Map(staged.reset ? [] : this._view);
+    // A thousand entries are not copied for each answer.
+    const view = staged.reset ? new Map<string, Snapshot>() : this._view;
     for (const [id, snapshot] of staged.operations) {
       if (snapshot === null) {
         view.delete(id);
@@ -198,7 +199,7 @@ export class SubscriberSession {
     return this._pending.delete(request) ? [{ do: 'settle', request, error }] : [];
   }
 
-  private _view: ReadonlyMap<string, Snapshot> = new Map();
+  private _view = new Map<string, Snapshot>();
   private _epoch: string | null = null;
   private _revision = 0;
   private _told = false;

@@ -3,7 +3,7 @@ import * as React from 'react';
 import type { IRequest } from '../model';
 import { type Action, isTerminal, type Snapshot } from '../protocol';
 import { Button } from './button';
-import { CloseIcon } from './icons';
+import { CloseIcon, Icon, type Shape } from './icons';
 import type { IActions, IPartProps } from './parts';
 import { isWithinReach } from './view';
 import { isolate, type IWords } from './words';
@@ -66,7 +66,7 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
           aria-label={words.__('Pause %1', name)}
           onClick={() => actions.ask(snapshot, 'pause')}
         >
-          {words.__('pause')}
+          <Deed shape="paused" word={words.__('pause')} />
         </Button>
       )}
       {held && offered('resume') && (
@@ -75,7 +75,7 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
           aria-label={words.__('Resume %1', name)}
           onClick={() => actions.ask(snapshot, 'resume')}
         >
-          {words.__('resume')}
+          <Deed shape="running" word={words.__('resume')} />
         </Button>
       )}
       {offered('cancel') && (
@@ -85,10 +85,20 @@ export function Controls(props: IPartProps): React.JSX.Element | null {
           title={words.__('Cancel')}
           onClick={() => (panel ? setSure('cancel') : actions.ask(snapshot, 'cancel'))}
         >
-          {panel ? words.__('cancel') : <CloseIcon />}
+          {panel ? <Deed shape="close" word={words.__('cancel')} /> : <CloseIcon />}
         </Button>
       )}
     </>
+  );
+}
+
+/** What a button does: in a word, or by its shape where words have no room. */
+function Deed({ shape, word }: { shape: Shape; word: string }): React.JSX.Element {
+  return (
+    <span className="pk-deed" title={word}>
+      <Icon shape={shape} />
+      <span>{word}</span>
+    </span>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Numbers, durations and times as a person reads them. Everything here is pure; `null` in is unknown. */
 
-const BYTE_UNITS = new Set(['b', 'byte', 'bytes']);
+const BYTES = /^(b|bytes?)$/i;
+const MANY_BYTES = /^([KMGTPE])(i?)B$/;
 const SI = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
@@ -17,10 +18,13 @@ export function percent(fraction: number): string {
 
 /** `698 / 1,836 files`, `1.9 / 4.3 GB`, `698 files` where the total is unknown. */
 export function progress(done: number, total: number | null, unit: string): string {
-  if (BYTE_UNITS.has(unit.toLowerCase())) {
-    const step = siStep(Math.max(done, total ?? 0));
-    const text = total === null ? si(done, step) : `${si(done, step)} / ${si(total, step)}`;
-    return `${text} ${SI[step]}B`;
+  const bytes = bytesOf(unit);
+  if (bytes !== null) {
+    const { base } = bytes;
+    const [some, all] = [done * bytes.each, (total ?? 0) * bytes.each];
+    const step = siStep(Math.max(some, all), base);
+    const text = si(some, step, base);
+    return `${total === null ? text : `${text} / ${si(all, step, base)}`} ${byteUnit(step, base)}`;
   }
   const text = total === null ? count(done) : `${count(done)} / ${count(total)}`;
   return unit ? `${text} ${unit}` : text;
@@ -28,9 +32,12 @@ export function progress(done: number, total: number | null, unit: string): stri
 
 /** `74 files/s`, `11 MB/s`, `12 files/min` where less than one comes in a second. */
 export function rate(perSecond: number, unit: string): string {
-  if (BYTE_UNITS.has(unit.toLowerCase())) {
-    const step = siStep(perSecond);
-    return `${si(perSecond, step, 10)} ${SI[step]}B/s`;
+  const bytes = bytesOf(unit);
+  if (bytes !== null) {
+    const { base } = bytes;
+    const speed = perSecond * bytes.each;
+    const step = siStep(speed, base);
+    return `${si(speed, step, base, 10)} ${byteUnit(step, base)}/s`;
   }
   const [value, per] =
     perSecond >= 1 || perSecond === 0
@@ -39,7 +46,7 @@ export function rate(perSecond: number, unit: string): string {
         ? [perSecond * 60, 'min']
         : [perSecond * 3600, 'h'];
   const text =
-    value >= 10_000 ? `${si(value, siStep(value), 10)}${SI[siStep(value)]}` : short(value);
+    value >= 10_000 ? `${si(value, siStep(value), 1000, 10)}${SI[siStep(value)]}` : short(value);
   return unit ? `${text} ${unit}/${per}` : `${text}/${per}`;
 }
 
@@ -105,9 +112,24 @@ export function metric(value: number): string {
   return size >= 1000 ? count(Math.round(value)) : String(Number(value.toPrecision(4)));
 }
 
-/** Whether a unit counts bytes. */
+/** Whether a unit counts bytes, be it by the thousand (`kB`, `MB`) or by 1,024 (`KiB`, `MiB`). */
 export function isBytes(unit: string): boolean {
-  return BYTE_UNITS.has(unit.toLowerCase());
+  return bytesOf(unit) !== null;
+}
+
+/** How many bytes one of a unit is, and what its prefixes are powers of; null where it counts something else. */
+function bytesOf(unit: string): { each: number; base: number } | null {
+  const [, prefix, binary] = MANY_BYTES.exec(unit.replace('k', 'K')) ?? [];
+  if (prefix === undefined) {
+    return BYTES.test(unit) ? { each: 1, base: 1000 } : null;
+  }
+  const base = binary ? 1024 : 1000;
+  return { each: base ** 'KMGTPE'.indexOf(prefix) * base, base };
+}
+
+function byteUnit(step: number, base: number): string {
+  const prefix = SI[step] ?? '';
+  return base === 1000 || step === 0 ? `${prefix}B` : `${prefix.toUpperCase()}iB`;
 }
 
 function rough(seconds: number): [number, 's' | 'many'] {
@@ -142,13 +164,17 @@ function spell(seconds: number): string {
   return rest > 0 ? `${minutes} min ${two(rest)} s` : `${minutes} min`;
 }
 
-function siStep(value: number): number {
-  return value < 1000 ? 0 : Math.min(SI.length - 1, Math.floor(Math.log10(value) / 3 + 1e-9));
+function siStep(value: number, base = 1000): number {
+  let step = 0;
+  while (step < SI.length - 1 && Number(si(value, step, base)) >= base) {
+    step += 1;
+  }
+  return step;
 }
 
-/** A value in thousands to the power of `step`, with a decimal below `fine`. */
-function si(value: number, step: number, fine = 100): string {
-  const scaled = value / 1000 ** step;
+/** A value in `base` to the power of `step`, with a decimal below `fine`. */
+function si(value: number, step: number, base = 1000, fine = 100): string {
+  const scaled = value / base ** step;
   return scaled.toFixed(step > 0 && scaled < fine ? 1 : 0);
 }
 

@@ -5,6 +5,7 @@ import type { IOperationRow, IRequest, Row } from '../model';
 import { isTerminal, type Snapshot } from '../protocol';
 import { Reach } from './button';
 import { GroupHeader } from './group-header';
+import { observeListSize } from './list-size';
 import { type IRowContext, OperationRow } from './operation-row';
 import { rowAfterKey } from './row-keys';
 
@@ -50,6 +51,7 @@ export function OperationList(props: IOperationListProps): React.JSX.Element {
     overscan: OVERSCAN,
     // The row of the keyboard stays in the page wherever it is scrolled to, or the focus would be lost.
     rangeExtractor: (range: Range) => withIndex(defaultRangeExtractor(range), active),
+    observeElementRect: observeListSize,
     useFlushSync: false,
     useAnimationFrameWithResizeObserver: true
   });

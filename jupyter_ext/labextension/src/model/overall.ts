@@ -17,28 +17,37 @@ export const NOTHING: IOverall = Object.freeze({ running: 0, fraction: null, lef
  * is paused, or was lost, does not run.
  */
 export function overallOf(operations: Iterable<Snapshot>, now: number): IOverall {
-  const running = new Map<string, Snapshot>();
+  const running: Snapshot[] = [];
+  const inside = new Set<string>();
   for (const snapshot of operations) {
     if (snapshot.state === 'running' && snapshot.hub?.lease !== 'lost') {
-      running.set(snapshot.id, snapshot);
+      running.push(snapshot);
+      if (snapshot.parent !== null) {
+        inside.add(snapshot.parent);
+      }
     }
   }
-  const outer = [...running.values()].filter(
-    ({ parent }) => parent === null || !running.has(parent)
-  );
-  if (outer.length === 0) {
-    return NOTHING;
+  // Of the parents that are named, only those that run themselves count for their children.
+  const outer = new Set(running.filter(({ id }) => inside.has(id)).map(({ id }) => id));
+  let count = 0;
+  let known = 0;
+  let sum = 0;
+  let left_s: number | null = 0;
+  for (const snapshot of running) {
+    if (snapshot.parent !== null && outer.has(snapshot.parent)) {
+      continue;
+    }
+    count++;
+    if (snapshot.fraction !== null) {
+      known++;
+      sum += snapshot.fraction;
+    }
+    const left = leftAt(snapshot, now);
+    left_s = left_s === null || left === null ? null : Math.max(left_s, left);
   }
-  const fractions = outer.flatMap(({ fraction }) => (fraction === null ? [] : [fraction]));
-  const left = outer.map(snapshot => leftAt(snapshot, now));
-  return {
-    running: outer.length,
-    fraction:
-      fractions.length === 0
-        ? null
-        : fractions.reduce((sum, fraction) => sum + fraction, 0) / fractions.length,
-    left_s: left.reduce((most, one) => (most === null || one === null ? null : Math.max(most, one)))
-  };
+  return count === 0
+    ? NOTHING
+    : { running: count, fraction: known === 0 ? null : sum / known, left_s };
 }
 
 /** Seconds that an operation still needs at `now`: its estimate, less the time since it was made. */

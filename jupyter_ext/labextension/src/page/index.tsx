@@ -7,9 +7,13 @@ import { english } from '../components/words';
 import { OperationPanel } from '../components/operation-panel';
 import type { IActions } from '../components/parts';
 import { Speaker } from '../components/speaker';
+import { StoreNotice } from '../components/store-notice';
 import { Dismissed } from '../plugins/dismissed';
+import type { Health, StoreHealth } from '../protocol';
 import { PageHub } from './server';
 import { Watcher } from './watcher';
+
+const always = (): boolean => true;
 
 /** Draw the page into `element`. */
 export function start(element: HTMLElement): void {
@@ -29,6 +33,10 @@ export function start(element: HTMLElement): void {
       new URL('share', server.base).href
     )
   };
+  const store = async (): Promise<StoreHealth | null> => {
+    const response = await server.request('health');
+    return response.ok ? ((await response.json()) as Health).store : null;
+  };
   createRoot(element).render(
     <>
       <OperationPanel
@@ -38,9 +46,10 @@ export function start(element: HTMLElement): void {
         dismissed={new Dismissed()}
         actions={actions}
         prior={prior}
-        isVisible={() => true}
+        isVisible={always}
         words={english}
       />
+      <StoreNotice model={model} ask={store} isVisible={always} words={english} />
       <Speaker model={model} words={english} />
     </>
   );

@@ -7,10 +7,10 @@ const STORAGE_KEY = 'progress-kit:executions';
 const MOST_REMEMBERED = 500;
 
 /**
- * A cell by one of its names, when it was last run (seconds of the hub's clock), when that was by the browser's own
- * clock (milliseconds), and whether it has been seen to end since.
+ * A cell by one of its names, when it was last run (seconds of the hub's clock; null where that was not known yet), when
+ * that was by the browser's own clock (milliseconds), and whether it has been seen to end since.
  */
-type Run = [key: string, at: number, local: number, ended: boolean];
+type Run = [key: string, at: number | null, local: number, ended: boolean];
 
 /**
  * When cells were run, as far as this browser knows.
@@ -54,7 +54,7 @@ export class Executions {
     return readRuns()
       .filter(([key]) => keys.includes(key))
       .reduce<Run | undefined>(
-        (last, run) => (last !== undefined && last[1] > run[1] ? last : run),
+        (last, run) => (last !== undefined && last[2] > run[2] ? last : run),
         undefined
       );
   }
@@ -62,13 +62,14 @@ export class Executions {
   private _scheduled(notebook: INotebookModel, panel: NotebookPanel | null, cellId: string): void {
     const here = this._here.get(notebook) ?? new Set<string>();
     this._here.set(notebook, here.add(cellId));
-    // A clock that was never compared with the hub's tells nothing.
-    const key = panel === null || !this.model.synced ? undefined : keysOf(panel, cellId)[0];
+    const key = panel === null ? undefined : keysOf(panel, cellId)[0];
     if (key === undefined) {
       return;
     }
     const others = readRuns().filter(([other]) => other !== key);
-    writeRuns([...others, [key, this.model.clock.now(), Date.now(), false]]);
+    // A clock that was never compared with the hub's tells nothing.
+    const at = this.model.synced ? this.model.clock.now() : null;
+    writeRuns([...others, [key, at, Date.now(), false]]);
   }
 
   private _ended(panel: NotebookPanel | null, cellId: string): void {

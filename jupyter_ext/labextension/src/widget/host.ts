@@ -28,3 +28,10 @@ export interface IModel {
   off(event: string, listener: (content: unknown) => void): void;
   send(content: ICommand): void;
 }
+
+/** What the kernel told last. */
+export function toldBy(model: IModel): ITold {
+  const told = model.get('_told');
+  // By its quoted name: `scripts/widget.mjs` shortens it everywhere else.
+  return { snapshot: told['snapshot'], now: told.now };
+}

@@ -6,7 +6,7 @@ import { Button } from '../components/button';
 import { english, isolate } from '../components/words';
 import { isTerminal } from '../protocol';
 import { canvas, dress } from './draw';
-import type { IModel } from './host';
+import { type IModel, toldBy } from './host';
 import { Notices } from './notices';
 import { LiveOperation } from './operation';
 import { mayNotify } from './permission';
@@ -20,9 +20,9 @@ export const start = dress;
 
 /** Follow an operation to its end, whether it is drawn or not; call what is returned to stop. */
 export function initialize({ model }: { model: IModel }): () => void {
-  let ended = isTerminal(model.get('_told').snapshot.state); // long ago: this page was loaded after it
+  let ended = isTerminal(toldBy(model).snapshot.state); // long ago: this page was loaded after it
   const listen = (): void => {
-    const { snapshot } = model.get('_told');
+    const { snapshot } = toldBy(model);
     if (!ended && isTerminal(snapshot.state)) {
       ended = true;
       notices.ended(snapshot);

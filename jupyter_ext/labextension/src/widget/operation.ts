@@ -2,7 +2,7 @@ import type { IActions } from '../components/parts';
 import type { IRequest } from '../model';
 import { OperationMemory } from '../model/memory';
 import { type Action, isTerminal, type Snapshot } from '../protocol';
-import type { ICommandResult, IModel } from './host';
+import { type ICommandResult, type IModel, toldBy } from './host';
 
 /** A kernel that has not answered by then is busy with the cell and hears no widget. In milliseconds. */
 const UNHEARD_MS = 5_000;
@@ -61,7 +61,7 @@ export class LiveOperation implements IActions {
 
   /** What the hub would add is known here: the kernel is heard directly, and by its own clock. */
   private _hear(): Snapshot {
-    const { snapshot, now } = this._model.get('_told');
+    const { snapshot, now } = toldBy(this._model);
     this._ahead = now - Date.now() / 1000;
     const heard: Snapshot = {
       ...snapshot,

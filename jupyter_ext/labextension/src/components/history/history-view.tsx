@@ -21,7 +21,7 @@ import { ThemeContext } from './plot';
 import { type IRunDetails, RunDetails } from './run-details';
 import { type ExportFormat, RunFilters } from './run-filters';
 import { RunTable } from './run-table';
-import { runsText } from './texts';
+import { kindName, runsText } from './texts';
 
 /** What is looked at: one kind, one run, or all. */
 export interface ILook {
@@ -185,9 +185,9 @@ function KindHead(
 ): React.JSX.Element {
   const { kind, siblings, live, usual, clock, look, onLook, onDeleteKind, words } = props;
   return (
-    <section className="pk-kind" aria-label={words.__('Durations of %1', kind)}>
+    <section className="pk-kind" aria-label={words.__('Durations of %1', kindName(kind))}>
       <div className="pk-kind-head">
-        <h2>{kind}</h2>
+        <h2 title={kind}>{kindName(kind)}</h2>
         <DeleteButton
           key={kind}
           label={words.__('delete all…')}

@@ -16,7 +16,7 @@ import { DeleteButton } from './delete-button';
 import { EstimatePlot } from './estimate-plot';
 import { Gantt } from './gantt';
 import { KindPlot } from './kind-plot';
-import { normalText, outcomeText, runsText } from './texts';
+import { kindName, normalText, outcomeText, runsText } from './texts';
 import { WhereTimeWent } from './where-time-went';
 
 /** What there is to know of one run beside what the table shows. */
@@ -146,9 +146,10 @@ export function RunDetails(props: IDetailsProps): React.JSX.Element {
         <button
           type="button"
           className="pk-button pk-plain pk-run-details-kind"
+          title={run.kind}
           onClick={() => onKind(run.kind ?? '')}
         >
-          {words.__('all of kind %1: %2', run.kind, runsText(siblings.length, words))}
+          {words.__('all of %1: %2', kindName(run.kind), runsText(siblings.length, words))}
         </button>
       )}
       {current === null && <p className="pk-quiet">{words.__('loading…')}</p>}

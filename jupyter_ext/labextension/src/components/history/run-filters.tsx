@@ -3,7 +3,7 @@ import * as React from 'react';
 import { type IRunFilter, type Outcome, OUTCOMES } from '../../model';
 import { count } from '../format';
 import type { IWords } from '../words';
-import { outcomeText } from './texts';
+import { kindNames, outcomeText } from './texts';
 
 export type ExportFormat = 'csv' | 'json';
 
@@ -23,6 +23,7 @@ interface IFiltersProps {
 /** What narrows the table down, and takes it out. */
 export function RunFilters(props: IFiltersProps): React.JSX.Element {
   const { filter, kinds, outcomes, onChange, onReload, onExport, words } = props;
+  const names = kindNames(kinds.map(([kind]) => kind));
   const [exporting, setExporting] = React.useState<ExportFormat | { refused: string } | null>(null);
   const out = async (format: ExportFormat): Promise<void> => {
     setExporting(format);
@@ -48,8 +49,8 @@ export function RunFilters(props: IFiltersProps): React.JSX.Element {
         >
           <option value="">{words.__('all kinds')}</option>
           {kinds.map(([kind, runs]) => (
-            <option key={kind} value={kind}>
-              {`${kind} (${count(runs)})`}
+            <option key={kind} value={kind} title={kind}>
+              {`${names.get(kind)}: ${count(runs)}`}
             </option>
           ))}
         </select>

@@ -4,6 +4,7 @@ import * as React from 'react';
 import { type IRun, type ISort, type IUsual, ratioOf, SLOW, type SortKey } from '../../model';
 import { duration, moment } from '../format';
 import { Icon } from '../icons';
+import { observeListSize } from '../list-size';
 import type { IWords } from '../words';
 import { outcomeText, ratioText } from './texts';
 
@@ -42,6 +43,7 @@ export function RunTable(props: ITableProps): React.JSX.Element {
     estimateSize: () => ROW_PX,
     getItemKey: place => runs[place]?.id ?? place,
     overscan: 8,
+    observeElementRect: observeListSize,
     // The row that Tab leads to is always there, even when it is scrolled out of sight.
     rangeExtractor: React.useCallback(
       (range: Range) => {

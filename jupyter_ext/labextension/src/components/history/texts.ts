@@ -32,6 +32,24 @@ export function ratioText(ratio: number, words: IWords): string {
   return words.__('%1× usual', ratio < 9.95 ? ratio.toFixed(1) : Math.round(ratio));
 }
 
+/** A kind as people call it: `Survey (job.py:main)` for `Survey@/home/me/job.py:main`. */
+export function kindName(kind: string): string {
+  const [, name, place] = /^(.+)@(?:.*[\\/])?([^\\/]+)$/.exec(kind) ?? [];
+  return name === undefined || place === undefined ? kind : `${name} (${place})`;
+}
+
+/** The names of kinds; a kind whose name another one has too keeps its whole key. */
+export function kindNames(kinds: readonly string[]): ReadonlyMap<string, string> {
+  const named = new Map<string, number>();
+  for (const kind of kinds) {
+    const name = kindName(kind);
+    named.set(name, (named.get(name) ?? 0) + 1);
+  }
+  return new Map(
+    kinds.map(kind => [kind, named.get(kindName(kind)) === 1 ? kindName(kind) : kind])
+  );
+}
+
 export function runsText(runs: number, words: IWords): string {
   return runs === 1 ? words.__('1 run') : words.__('%1 runs', count(runs));
 }
@@ -73,7 +91,7 @@ export function normalText(
   if (known === undefined) {
     return run.kind === null
       ? words.__('It has no kind, so there is nothing to compare it with.')
-      : words.__('What is usual can be said from %1 runs on that succeeded.', ENOUGH_RUNS);
+      : words.__('Not known yet: what is usual shows after %1 successful runs.', ENOUGH_RUNS);
   }
   const [low, median, high] = known.total_s;
   const most = words.__(
