@@ -9,6 +9,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+# The tests start some hundred processes: what these import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +37,15 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NO_BROWSER = $(if $(filter Darwin,$(shell uname)),,$(if $(DISPLAY)$(WAYLAND_DISPLAY),,--no-browser))
 # The tests bring jupyter-collaboration into the environment, which would keep a database in this directory.
 NOT_SHARED := --YDocExtension.disable_rtc=True
+# The directory of an environment, and how uv chooses the versions for it.
+define TEST_WITH
+$(PYTHON) -m venv --clear $(1) # what an earlier run has installed would stay
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv
+$(1)/bin/uv pip install --quiet --python $(1)/bin/python $(2) --editable '.[all,notebooks,test]'
+$(1)/bin/python -m pytest -p no:cacheprovider -m "not browser" --ignore=tests/packaging --numprocesses=2 --dist=loadfile
+endef
+# Two targets at a time, each with its output in one piece (which make 3.81 cannot do).
+IN_PAIRS = +$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 ALLOW_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: help
@@ -49,7 +60,10 @@ lab: $(STAMPS)/lab $(BUILT) $(WIDGET) $(PAGE) ## JupyterLab with the quickstart 
 		--LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(NO_BROWSER) $(ALLOW_ROOT) $(NOT_SHARED)
 
 .PHONY: test
-test: lint vitest chromium ## everything: lint, types, all tests, in a browser and from the wheel too
+test: chromium ## everything: lint, types, all tests, in a browser and from the wheel too
+	# A package that is installed and an extension that is built at the same time would meet, so these are two steps.
+	$(IN_PAIRS) $(STAMPS)/dev vitest
+	$(IN_PAIRS) lint
 	# Most tests wait for servers, kernels and pages, so two at a time take little longer each.
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
@@ -62,6 +76,25 @@ coverage: $(STAMPS)/dev ## branch coverage of the pure rooms, which has to be co
 	$(BIN)/python -m coverage run -m pytest $(wildcard $(PURE_TESTS))
 	$(BIN)/python -m coverage report --fail-under=100 --include='$(PURE_ROOMS)'
 
+.PHONY: lowest
+lowest: $(BUILT) $(WIDGET) $(PAGE) ## the tests without a browser, with the oldest versions that pyproject.toml allows (in .venv-lowest)
+	$(call TEST_WITH,.venv-lowest,--resolution lowest-direct)
+
+.PHONY: highest
+highest: $(BUILT) $(WIDGET) $(PAGE) ## the same with the newest ones that there are (in .venv-highest)
+	$(call TEST_WITH,.venv-highest,--resolution highest --prerelease if-necessary)
+
+.PHONY: package
+package: $(BUILT) $(WIDGET) $(PAGE) ## dist/: wheel and source archive, checked, and each extra installed alone
+	test -x .venv-package/bin/python || $(PYTHON) -m venv .venv-package
+	.venv-package/bin/python -m pip install --quiet --disable-pip-version-check \
+		build check-wheel-contents 'hatchling>=1.26' 'jupyter_builder>=1.0' twine uv
+	.venv-package/bin/python -m tests.packaging.release
+
+.PHONY: soak
+soak: $(STAMPS)/dev $(BUILT) $(WIDGET) $(PAGE) chromium ## a day's use in half an hour, with kernels, tabs, faults and figures (MINUTES=30)
+	$(BIN)/python -m tests.soak.day --minutes $(or $(MINUTES),30)
+
 .PHONY: mutants
 mutants: $(STAMPS)/dev ## break the hub's rules one by one, and see the state machine find each (about 10 minutes)
 	$(BIN)/python -m tests.hub.breaks
@@ -72,7 +105,16 @@ chaos: $(STAMPS)/dev ## the long tests of faults and attacks, with their figures
 
 .PHONY: bench
 bench: $(STAMPS)/dev $(BUILT) $(WIDGET) chromium ## the figures of the benchmarks, side by side
-	unset PYTHONDONTWRITEBYTECODE; for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file; done
+	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file; done
+
+.PHONY: docs
+docs: $(STAMPS)/dev ## the documentation as html, in build/docs
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
+	@echo "file://$(CURDIR)/build/docs/index.html"
+
+.PHONY: screenshots
+screenshots: $(STAMPS)/dev $(BUILT) $(WIDGET) $(PAGE) chromium ## the pictures of README and documentation, anew
+	$(BIN)/python -m docs.screenshots
 
 .PHONY: format
 format: $(STAMPS)/dev $(STAMPS)/node ## let the formatters have their way
