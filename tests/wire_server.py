@@ -44,8 +44,9 @@ from progress_kit.protocol import SUBPROTOCOL, TOKEN_HEADER, Limits, decode_clie
 from progress_kit.protocol.messages import ClientMessage, Publish
 from progress_kit.protocol.rest import TokenRequest
 
-KEY = b"k" * 32
-SECRET = "the-connection-file's-secret"
+# Of this process alone: what another one has left running, and looks for its hub where ours is now, is refused.
+KEY = os.urandom(32)
+SECRET = f"the-connection-file's-secret-{os.urandom(8).hex()}"
 DEADLINE_S = 20.0
 
 logging.getLogger("tornado.access").setLevel(logging.CRITICAL)

@@ -170,6 +170,7 @@ class Operation(Steered):
             if self.state != "running":
                 return
             self._end(outcome, self.now())
+        self.let_parts_go()
         announce.end(self, self.sample(), here=here)
 
     def _end(self, outcome: Outcome, now: float) -> None:

@@ -34,6 +34,7 @@ class Steered:
         "_cancel",
         "_hold",
         "_parts",
+        "_pause",
         "_paused_s",
         "_pid",
         "began",
@@ -53,6 +54,7 @@ class Steered:
         self.lock = threading.RLock()
         self._cancel: str | None = None
         self._hold: Hold | None = None
+        self._pause: Hold | None = None  # asked of this one, not of what it is a part of
         self._paused_s = 0.0
         self._parts: WeakSet[Steered] | None = None
         self._pid = os.getpid()
@@ -121,7 +123,10 @@ class Steered:
 
     def pause(self) -> None:
         """Ask the operation and its parts to wait at their next step; a second time, or after a cancel: nothing."""
-        self.hold_at(Hold())
+        hold = Hold()
+        self.hold_at(hold)
+        if self._hold is hold:
+            self._pause = hold
 
     def hold_at(self, hold: Hold) -> None:
         """Let the operation and its parts wait at `hold`."""
@@ -239,3 +244,9 @@ class Steered:
     def stand_no_more(self) -> None:
         """Forget the pause at the end, but not how long it was."""
         self._paused_s, self._hold = self.stood_s(), None
+
+    def let_parts_go(self) -> None:
+        """Let parts go on that outlast it: nobody else could end a pause that was asked of it. Not with the lock."""
+        pause, self._pause = self._pause, None
+        if pause is not None:
+            pause.lift()

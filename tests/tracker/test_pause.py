@@ -408,6 +408,17 @@ def test_a_part_that_begins_in_a_paused_whole_waits(publisher: RecordingPublishe
     assert [ended.state for ended in publisher.ended] == ["succeeded", "succeeded"]
 
 
+def test_a_pause_ends_with_what_was_paused(publisher: RecordingPublisher, pause: Pause) -> None:
+    """A loop that outlasts the block around it goes on: nobody could resume that any more."""
+    with pk.ProgressTracker("Whole") as whole:
+        part = iter(pk.track(range(3), "Part"))
+        assert next(part) == 0
+        whole.pause()
+    assert list(part) == [1, 2]
+    assert pause.times == 0
+    assert [snapshot.state for snapshot in publisher.ended] == ["succeeded", "succeeded"]
+
+
 def test_a_loop_that_is_left_while_a_pause_is_asked_for_closes_its_generator(publisher: RecordingPublisher) -> None:
     """As any loop that is left by `break`."""
     closed = []
