@@ -1,5 +1,6 @@
 """What people install: the wheel, without node, with the base dependencies alone or beside JupyterLab."""
 
+import email
 import json
 import re
 import tomllib
@@ -45,6 +46,46 @@ def test_wheel_holds_both_packages_and_the_labextension(wheel: Path) -> None:
     roots = {name.partition("/")[0] for name in names if ".data/" not in name and ".dist-info/" not in name}
     assert roots == {"progress_kit", "progress_kit_jupyter"}
     assert not [name for name in names if name.startswith("progress_kit_jupyter/labextension/")]
+
+
+def test_wheel_holds_no_more_than_what_is_used(wheel: Path) -> None:
+    """Neither sources and tests, nor source maps or what the build left; the pages' files are all there."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    folders, files = "tests|notebooks|node_modules|lib|docs", "map|tsx?|mts|tsbuildinfo|pyc"
+    unwanted = re.compile(rf"(^|/)({folders})/|\.({files})$|build_log|conftest")
+    assert [name for name in names if unwanted.search(name)] == []
+    for static in ("progress_kit/display/static", "jupyter_ext/progress_kit_jupyter/static"):
+        built = {f"{static.removeprefix('jupyter_ext/')}/{path.name}" for path in (ROOT / static).iterdir()}
+        assert built <= set(names)
+
+
+def test_the_licences_of_bundled_javascript_come_along(wheel: Path) -> None:
+    """Beside each bundle is a list of what is in it, with the texts of its licences."""
+    expected = {
+        f"{SHARED}/static": {"@tanstack/react-virtual", "uplot"},
+        "progress_kit/display/static": {"preact"},
+        "progress_kit_jupyter/static": {"@tanstack/react-virtual", "preact"},
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        for folder, packages in expected.items():
+            (name,) = (each for each in archive.namelist() if each.endswith(f"{folder}/third-party-licenses.json"))
+            listed = {package["name"]: package for package in json.loads(archive.read(name))["packages"]}
+            assert packages <= set(listed)
+            assert all("Copyright" in listed[package]["extractedText"] for package in packages)
+            assert all(package["licenseId"] for package in listed.values())
+
+
+def test_metadata_tell_who_may_use_it_and_where(wheel: Path) -> None:
+    """Licence, typing and Python versions are declared, and the README is the description."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "Typing :: Typed" in metadata.get_all("Classifier", ())
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert str(metadata.get_payload()).lstrip().startswith("# progress_kit")
 
 
 def test_base_install_reports_progress_without_jupyter_and_node(base: Environment) -> None:
