@@ -167,9 +167,11 @@ def test_a_cell_with_tasks_is_stopped(lab: Lab, desk: Desk) -> None:
 
     run_cell(page, 2)
     pids = begun(lab, "Keyboard")
+    work = panel.locator(".pk-operation", has_text="Keyboard").first
+    expect(work).to_have_class(re.compile("pk-look-running"))  # what ends sooner is not shown
     page.evaluate("window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
     expect(output.nth(2)).to_contain_text("KeyboardInterrupt")
-    expect(panel.locator(".pk-operation", has_text="Keyboard").first).to_have_class(re.compile("pk-look-cancelled"))
+    expect(work).to_have_class(re.compile("pk-look-cancelled"))
     gone(pids)
     run_cell(page, 3)
     expect(output.nth(3)).to_contain_text("42")
