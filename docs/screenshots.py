@@ -22,7 +22,6 @@ from tests.browser.lab import Lab
 
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
-README: Final = ROOT / "notebooks" / "images" / "quickstart.png"
 SIZE: Final = {"width": 1280, "height": 760}
 PHONE: Final = {"width": 390, "height": 760}
 COLOURS: Final = 128
@@ -159,7 +158,6 @@ def quickstart(studio: Studio) -> None:
     film.take(8)
     studio.until(survey, 55)
     both(studio, "quickstart")
-    shutil.copy(IMAGES / "quickstart-light.png", README)
     for percent in (60, 65, 70, 75, 80, 85, 90, 95, 100):
         studio.until(survey, percent)
         film.take(1)
