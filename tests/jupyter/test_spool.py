@@ -1,6 +1,7 @@
 """What the server makes of the files in which dead processes wrote down their ends."""
 
 import os
+from asyncio import AbstractEventLoop
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ DEAD = 4_190_000
 
 
 @pytest.fixture
-def spool(hub: Hub) -> SpoolReader:
+def spool(hub: Hub, jp_asyncio_loop: AbstractEventLoop) -> SpoolReader:
     """What looks for spools in the server; its own look at the start is over."""
     assert hub.app.running is not None
     spool: SpoolReader = hub.app.running.spool
+    assert spool._looking is not None
+    jp_asyncio_loop.run_until_complete(spool._looking)
     return spool
 
 
